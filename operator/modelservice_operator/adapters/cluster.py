@@ -1,0 +1,205 @@
+"""The Kubernetes API as reconcile uses it: plain JSON in and out, server-side apply.
+
+The typed API classes of the client are left alone: they cost 30 MiB and refuse answers that
+miss a field. What is used of it: configuration, credentials that renew, connection, TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
+
+from modelservice_operator.api import names
+from modelservice_operator.api.conditions import rfc3339
+from modelservice_operator.api.errors import UnavailableError
+from modelservice_operator.api.service import ServiceKey
+from modelservice_operator.manifests.replicas import replicas_manifest
+
+REQUEST_SECONDS = 20.0
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+
+#: kind -> path prefix and plural, for every kind that the operator touches.
+_RESOURCES = {
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "Event": ("/api/v1", "events"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "Pod": ("/api/v1", "pods"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
+    "Service": ("/api/v1", "services"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
+    names.KIND: (f"/apis/{names.GROUP}/{names.VERSION}", names.PLURAL),
+}
+
+_NOT_FOUND = 404
+_CONFLICT = 409
+_FIRST_ERROR = 400
+
+
+class KubernetesCluster:
+    """ClusterPort and ReplicasPort over the official client's asynchronous transport."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
+        """The ModelService, or None when it is gone."""
+        status, body = await self._call("GET", _path(names.KIND, key.namespace, key.name))
+        return None if status == _NOT_FOUND else _json(body)
+
+    async def list_services(self, namespaces: Collection[str]) -> list[ServiceKey]:
+        """Every ModelService in ``namespaces``; empty means all namespaces."""
+        prefix, plural = _RESOURCES[names.KIND]
+        paths = [_path(names.KIND, space) for space in namespaces] or [f"{prefix}/{plural}"]
+        bodies = [(await self._call("GET", path))[1] for path in paths]
+        metas = [item["metadata"] for body in bodies for item in _json(body).get("items", ())]
+        return [ServiceKey(meta["namespace"], meta["name"]) for meta in metas]
+
+    async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
+        """The service's children of one kind, by label."""
+        query = {"labelSelector": f"{names.NAME_LABEL}={key.name}"}
+        _, body = await self._call("GET", _path(kind, key.namespace), query=query)
+        items: list[Mapping[str, Any]] = _json(body)["items"]
+        return items
+
+    async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
+        """Server-side apply, forcing the fields that we own."""
+        meta = manifest["metadata"]
+        path = _path(manifest["kind"], meta["namespace"], meta["name"])
+        query = {"fieldManager": manager, "force": "true"}
+        await self._call("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+
+    async def create(self, manifest: Mapping[str, Any]) -> None:
+        """Create; that it exists already is fine."""
+        path = _path(manifest["kind"], manifest["metadata"]["namespace"])
+        query = {"fieldManager": names.MANAGER}
+        await self._call("POST", path, query=query, body=manifest, accept=(_CONFLICT,))
+
+    async def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Delete with background propagation; that it is gone already is fine."""
+        query = {"propagationPolicy": "Background"}
+        await self._call("DELETE", _path(kind, namespace, name), query=query)
+
+    async def patch_status(self, key: ServiceKey, status: Mapping[str, Any]) -> None:
+        """Write the ModelService's status (merge patch); that it is gone is fine."""
+        path = _path(names.KIND, key.namespace, key.name) + "/status"
+        query = {"fieldManager": names.MANAGER}
+        body = {"status": status}
+        await self._call("PATCH", path, query=query, body=body, content_type=_MERGE)
+
+    async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
+        """Apply ``spec.replicas`` alone, as the balancer's field manager."""
+        await self.apply(replicas_manifest(key, replicas), names.BALANCER)
+
+    async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
+        """The last lines of a container's log, empty when there is none to be had."""
+        path = _path("Pod", namespace, pod) + "/log"
+        query = {"container": container, "tailLines": str(lines)}
+        status, body = await self._call("GET", path, query=query, accept=(400, 500))
+        return body.decode(errors="replace") if status < _FIRST_ERROR else ""
+
+    async def event(
+        self, service: Mapping[str, Any], type_: str, reason: str, message: str, now: datetime
+    ) -> None:
+        """A Kubernetes event on the ModelService."""
+        manifest = event_manifest(service, type_, reason, message, now)
+        await self._call("POST", _path("Event", manifest["metadata"]["namespace"]), body=manifest)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        accept: tuple[int, ...] = (),
+    ) -> tuple[int, bytes]:
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            return await self._exchange(method, target, body, content_type, accept)
+        except (TimeoutError, OSError, aiohttp.ClientError, asyncio.IncompleteReadError) as error:
+            raise UnavailableError(f"API server, {method} {path}: {error!r}") from error
+        except ApiException as error:
+            raise UnavailableError(f"API server, {method} {path}: {error.reason}") from error
+
+    async def _exchange(
+        self, method: str, target: str, body: object, content_type: str, accept: tuple[int, ...]
+    ) -> tuple[int, bytes]:
+        headers = {"Content-Type": content_type, "Accept": "application/json, */*"}
+        _, url, headers, payload, _ = await self._client.param_serialize(
+            method=method,
+            resource_path=target,
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self._client.call_api(
+            method, url, headers, payload, _request_timeout=REQUEST_SECONDS
+        )
+        content: bytes = await response.read()
+        status: int = response.status
+        if status >= _FIRST_ERROR and status not in {_NOT_FOUND, *accept}:
+            raise UnavailableError(f"API server, {method} {target}: {status} {_words(content)}")
+        return status, content
+
+
+def event_manifest(
+    service: Mapping[str, Any], type_: str, reason: str, message: str, now: datetime
+) -> dict[str, Any]:
+    """An Event on the ModelService."""
+    meta, stamp = service["metadata"], rfc3339(now)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"namespace": meta["namespace"], "generateName": f"{meta['name']}."},
+        "involvedObject": {
+            "apiVersion": f"{names.GROUP}/{names.VERSION}",
+            "kind": names.KIND,
+            "namespace": meta["namespace"],
+            "name": meta["name"],
+            "uid": meta["uid"],
+        },
+        "type": type_,
+        "reason": reason,
+        "message": message[:1024],
+        "firstTimestamp": stamp,
+        "lastTimestamp": stamp,
+        "count": 1,
+        "source": {"component": names.MANAGER},
+        "reportingComponent": names.MANAGER,
+    }
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    prefix, plural = _RESOURCES[kind]
+    return f"{prefix}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(content)
+    except ValueError as error:
+        raise UnavailableError(f"API server answered no JSON: {content[:80]!r}") from error
+    return document
+
+
+def _words(content: bytes) -> str:
+    try:
+        return str(json.loads(content).get("message", ""))
+    except (ValueError, AttributeError):
+        return content[:200].decode(errors="replace")

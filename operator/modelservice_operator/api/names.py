@@ -1,0 +1,87 @@
+"""Every name, label, annotation and owner reference that the operator gives; in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+GROUP = "modelservice.dev"
+VERSION = "v1alpha1"
+PLURAL = "modelservices"
+KIND = "ModelService"
+
+PREFIX = "modelservice.dev"
+FINALIZER = f"{PREFIX}/operator"
+REBUILD = f"{PREFIX}/rebuild"
+NAME_LABEL = f"{PREFIX}/name"
+KEY_LABEL = f"{PREFIX}/key"
+ATTEMPT_LABEL = f"{PREFIX}/attempt"
+KIND_LABEL = f"{PREFIX}/kind"
+CONFIG_ANNOTATION = f"{PREFIX}/serving-config"
+BUILD_KEY_ANNOTATION = f"{PREFIX}/build-key"
+TUNING_KEY_ANNOTATION = f"{PREFIX}/tuning-key"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+
+MANAGER = "modelservice-operator"
+BALANCER = "modelservice-balancer"
+
+BUILD = "build"
+TUNE = "tune"
+SERVING = "serving"
+STATE = "state"
+
+#: Digits of a key in a name: 10 hex digits keep the longest child within 63 characters.
+KEY_DIGITS = 10
+
+
+def short(key: str) -> str:
+    """The part of a key that goes into names."""
+    return key[:KEY_DIGITS]
+
+
+def job(name: str, kind: str, key: str, attempt: int) -> str:
+    """Name of a build or tune Job."""
+    return f"{name}-{kind}-{short(key)}-{attempt}"
+
+
+def result(name: str, kind: str, key: str) -> str:
+    """Name of the ConfigMap that keeps a Job's result."""
+    return f"{name}-{kind}-{short(key)}"
+
+
+def serving_config(name: str, key: str) -> str:
+    """Name of the ConfigMap with the Triton configuration of one artifact and tuning."""
+    return f"{name}-config-{short(key)}"
+
+
+def labels(name: str, component: str) -> dict[str, str]:
+    """The labels of a child."""
+    return {
+        "app.kubernetes.io/name": "modelservice",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/managed-by": MANAGER,
+        COMPONENT_LABEL: component,
+        NAME_LABEL: name,
+    }
+
+
+def selector(name: str) -> dict[str, str]:
+    """The labels that select the serving pods; they never change."""
+    return {NAME_LABEL: name, COMPONENT_LABEL: SERVING}
+
+
+def owner(name: str, uid: str) -> dict[str, Any]:
+    """The owner reference that makes the cluster collect a child with its ModelService."""
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def selector_text(selected: Mapping[str, str]) -> str:
+    """A label selector in the form that the scale subresource wants."""
+    return ",".join(f"{key}={value}" for key, value in sorted(selected.items()))

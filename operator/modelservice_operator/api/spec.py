@@ -1,0 +1,190 @@
+"""The spec of a ModelService as a value, parsed once from the API object.
+
+The API server has checked types, bounds and rules already (``crds/``); parsing checks again
+what the operator relies on, since an object may be older than the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelservice_runtime.contract.requests import LatencyObjective, ParityTolerance
+
+from .errors import SpecError
+from .fields import Fields
+from .quantities import parse_quantity
+
+PYTORCH = "pytorch"
+ONNX = "onnx"
+AUTO = "Auto"
+RECOMMEND = "Recommend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the user gave. ``kind``: pytorch or onnx; ``digest``: pin of the bytes, or empty."""
+
+    kind: str
+    uri: str
+    entrypoint: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Requests and limits as Kubernetes quantities, by resource name."""
+
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimization:
+    """Bounds of the build Job."""
+
+    max_duration_seconds: int
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How the model is to be served."""
+
+    runtime: str
+    objective: LatencyObjective
+    max_batch_size: int
+    resources: Resources
+    max_tuning_duration_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Bounds of the replica count; ``replicas`` set by hand switches the balancer off."""
+
+    min_replicas: int
+    max_replicas: int
+    mode: str
+    replicas: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where artifacts go; ``secret_name``: credentials in the service's own namespace."""
+
+    uri: str
+    secret_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelServiceSpec:
+    """One ModelService. ``store`` is None where the operator's own is meant."""
+
+    source: Source
+    revision: str
+    parity: ParityTolerance
+    optimization: Optimization
+    serving: Serving
+    scaling: Scaling
+    store: Store | None
+    suspend: bool
+
+
+def parse_spec(spec: Mapping[str, Any]) -> ModelServiceSpec:
+    """The value of the object's ``spec``.
+
+    Raises:
+        SpecError: a field is missing or wrong; the error names it.
+    """
+    root = Fields("spec", spec)
+    model = root.child("model")
+    return ModelServiceSpec(
+        source=_source(model.child("source")),
+        revision=model.text("revision", ""),
+        parity=_parity(root.child("evaluation").child("parity")),
+        optimization=_optimization(root.child("optimization")),
+        serving=_serving(root.child("serving")),
+        scaling=_scaling(root.child("scaling")),
+        store=_store(root.child("store")) if root.has("store") else None,
+        suspend=root.boolean("suspend", default=False),
+    )
+
+
+def _source(fields: Fields) -> Source:
+    kinds = [kind for kind in (PYTORCH, ONNX) if fields.has(kind)]
+    if len(kinds) != 1:
+        given = " and ".join(kinds) or "none"
+        raise SpecError(fields.path, f"exactly one of pytorch and onnx is needed, got {given}")
+    chosen = fields.child(kinds[0])
+    return Source(
+        kind=kinds[0],
+        uri=chosen.text("uri"),
+        entrypoint=chosen.text("entrypoint") if kinds[0] == PYTORCH else "",
+        digest=chosen.text("digest", ""),
+    )
+
+
+def _parity(fields: Fields) -> ParityTolerance:
+    return ParityTolerance(
+        absolute=fields.decimal("absoluteTolerance", "0.001", low=0, high=1e9),
+        relative=fields.decimal("relativeTolerance", "0.001", low=0, high=1e9),
+        cosine=fields.decimal("minimumCosine", "0.9999", low=0, high=1),
+    )
+
+
+def _optimization(fields: Fields) -> Optimization:
+    return Optimization(
+        max_duration_seconds=fields.integer("maxDurationSeconds", 3600, low=60, high=86400),
+        resources=_resources(
+            fields.child("resources"),
+            Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"}),
+        ),
+    )
+
+
+def _serving(fields: Fields) -> Serving:
+    objective = fields.child("latencyObjective")
+    return Serving(
+        runtime=fields.text("runtime", "triton"),
+        objective=LatencyObjective(
+            percentile=objective.decimal("percentile", "99", low=50, high=99.9),
+            milliseconds=float(objective.integer("milliseconds", low=1, high=600_000)),
+        ),
+        max_batch_size=fields.integer("maxBatchSize", 16, low=1, high=1024),
+        resources=_resources(
+            fields.child("resources"),
+            Resources(requests={"cpu": "1", "memory": "1Gi"}, limits={"cpu": "1", "memory": "2Gi"}),
+        ),
+        max_tuning_duration_seconds=fields.integer(
+            "maxTuningDurationSeconds", 900, low=60, high=7200
+        ),
+    )
+
+
+def _scaling(fields: Fields) -> Scaling:
+    low = fields.integer("minReplicas", 1, low=1, high=1000)
+    high = fields.integer("maxReplicas", 4, low=1, high=1000)
+    if low > high:
+        raise SpecError(fields.at("minReplicas"), f"{low} is more than maxReplicas {high}")
+    by_hand = fields.integer("replicas", low=0, high=1000) if fields.has("replicas") else None
+    mode = fields.choice("mode", AUTO, (AUTO, RECOMMEND))
+    return Scaling(min_replicas=low, max_replicas=high, mode=mode, replicas=by_hand)
+
+
+def _store(fields: Fields) -> Store:
+    return Store(uri=fields.text("uri"), secret_name=fields.text("secretName", ""))
+
+
+def _resources(fields: Fields, default: Resources) -> Resources:
+    if not fields.values:
+        return default
+    return Resources(
+        requests=_quantities(fields.child("requests")), limits=_quantities(fields.child("limits"))
+    )
+
+
+def _quantities(fields: Fields) -> dict[str, str]:
+    for name, value in fields.values.items():
+        parse_quantity(value, fields.at(name))
+    return {name: str(value) for name, value in fields.values.items()}

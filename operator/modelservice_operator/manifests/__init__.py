@@ -1,0 +1,24 @@
+"""From values to Kubernetes objects, a file per kind. Pure.
+
+Room: the fields of objects. May not touch: clients, clock, decisions (those come in).
+"""
+
+from .build_job import build_job
+from .config_maps import result_config_map, serving_config_map
+from .deployment import ServingVersion, deployment
+from .network import disruption_budget, service, service_account
+from .replicas import replicas_manifest
+from .tune_job import tune_job
+
+__all__ = [
+    "ServingVersion",
+    "build_job",
+    "deployment",
+    "disruption_budget",
+    "replicas_manifest",
+    "result_config_map",
+    "service",
+    "service_account",
+    "serving_config_map",
+    "tune_job",
+]

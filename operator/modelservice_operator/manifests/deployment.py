@@ -1,0 +1,243 @@
+"""The Triton pods of a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from modelservice_operator.api import names
+from modelservice_operator.api.quantities import parse_quantity
+from modelservice_operator.api.service import ServiceRef
+from modelservice_operator.api.spec import ModelServiceSpec, Resources, Store
+from modelservice_operator.settings import Runtime, Settings
+from modelservice_runtime.contract.model_config import ModelConfig
+from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, ArtifactSummary
+
+from .config_maps import CONFIG_FILE
+from .network import GRPC_PORT, HTTP_PORT, METRICS_PORT
+from .pods import (
+    SCRATCH_ENV,
+    container_security,
+    metadata,
+    placement,
+    pod_security,
+    resources,
+    store_env_from,
+    thread_env,
+)
+from .storage import Volumes, claim_volumes, config, join, scratch
+
+#: A gRPC connection is asked to end after this long, so that clients find new replicas …
+CONNECTION_AGE_SECONDS = 10
+#: … and has this long for what it still carries.
+CONNECTION_GRACE_SECONDS = 5
+#: A stopping pod goes on answering until every connection it had has been asked to end.
+PRE_STOP_SECONDS = CONNECTION_AGE_SECONDS + CONNECTION_GRACE_SECONDS + 3
+#: Triton's own time for requests in flight.
+EXIT_SECONDS = 15
+TERMINATION_GRACE_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS + 10
+#: Loading and warming up may take up to period x threshold = 10 min.
+STARTUP_PERIOD_SECONDS = 2
+STARTUP_FAILURES = 300
+PROGRESS_DEADLINE_SECONDS = 900
+SHARED_MEMORY = "1Gi"
+#: Measured peak memory x this is requested: the peak was seen once, on one machine.
+MEMORY_HEADROOM = 1.3
+_MEMORY_STEP = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingVersion:
+    """What the pods serve. ``memory_bytes``: measured peak, None before there is a profile."""
+
+    artifact: ArtifactSummary
+    config: ModelConfig
+    config_key: str
+    build_key: str
+    tuning_key: str
+    memory_bytes: int | None
+
+
+def deployment(
+    ref: ServiceRef,
+    *,
+    spec: ModelServiceSpec,
+    store: Store,
+    runtime: Runtime,
+    settings: Settings,
+    serving: ServingVersion,
+) -> dict[str, Any]:
+    """The Deployment without ``spec.replicas``, which the balancer owns.
+
+    A change of artifact or configuration changes the template's annotation: a rollout, one
+    surge pod at a time, none away before the new one answers.
+    """
+    keys = {
+        names.BUILD_KEY_ANNOTATION: serving.build_key,
+        names.TUNING_KEY_ANNOTATION: serving.tuning_key,
+        names.CONFIG_ANNOTATION: serving.config_key,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(ref, ref.name, names.SERVING, annotations=keys),
+        "spec": {
+            "selector": {"matchLabels": names.selector(ref.name)},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+            },
+            "minReadySeconds": 1,
+            "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
+            "revisionHistoryLimit": 2,
+            "template": {
+                "metadata": {
+                    "labels": names.labels(ref.name, names.SERVING),
+                    "annotations": {names.CONFIG_ANNOTATION: serving.config_key},
+                },
+                "spec": _pod(
+                    ref,
+                    spec=spec,
+                    store=store,
+                    runtime=runtime,
+                    settings=settings,
+                    serving=serving,
+                ),
+            },
+        },
+    }
+
+
+def _pod(
+    ref: ServiceRef,
+    *,
+    spec: ModelServiceSpec,
+    store: Store,
+    runtime: Runtime,
+    settings: Settings,
+    serving: ServingVersion,
+) -> dict[str, Any]:
+    claims = claim_volumes((serving.artifact.uri,))
+    artifact = scratch("artifact", "/artifact")
+    tmp = scratch("tmp", "/tmp")  # noqa: S108 - a folder of the pod's own
+    own = join(
+        artifact,
+        tmp,
+        scratch("models", "/models"),
+        scratch("shm", "/dev/shm", memory=SHARED_MEMORY),  # noqa: S108 - the pod's own
+        config("config", names.serving_config(ref.name, serving.config_key), "/config"),
+    )
+    common = {
+        "image": runtime.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "securityContext": container_security(),
+        "terminationMessagePath": TERMINATION_MESSAGE_PATH,
+    }
+    wanted = _with_memory(spec.serving.resources, serving.memory_bytes)
+    fetch = common | _fetch(serving, store, join(claims, artifact, tmp), wanted)
+    triton = common | _triton(ref.name, serving, own, wanted)
+    return {
+        "serviceAccountName": ref.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+        "topologySpreadConstraints": [_spread(ref)],
+        "volumes": [*claims.volumes, *own.volumes],
+        "initContainers": [fetch],
+        "containers": [triton],
+    } | placement(runtime)
+
+
+def _fetch(
+    serving: ServingVersion, store: Store, volumes: Volumes, wanted: Resources
+) -> dict[str, Any]:
+    """Brings the artifact and checks every digest; what is damaged never reaches Triton."""
+    limits = {k: v for k, v in wanted.limits.items() if k in {"cpu", "memory"}}
+    requests = {k: v for k, v in wanted.requests.items() if k in {"cpu", "memory"}}
+    artifact = serving.artifact
+    return {
+        "name": "fetch",
+        "command": ["python", "-m", "modelservice_runtime.serve.fetch"],
+        "args": ["--uri", artifact.uri, "--digest", artifact.digest, "--target", "/artifact"],
+        "env": list(SCRATCH_ENV),
+        "envFrom": store_env_from(store),
+        "resources": resources(Resources(requests=requests, limits=limits)),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": list(volumes.mounts),
+    }
+
+
+def _triton(
+    name: str, serving: ServingVersion, volumes: Volumes, wanted: Resources
+) -> dict[str, Any]:
+    return {
+        "name": "triton",
+        "command": ["python", "-m", "modelservice_runtime.serve.start"],
+        "args": [
+            *("--artifact", "/artifact", "--config", f"/config/{CONFIG_FILE}"),
+            *("--repository", "/models", "--model", name, "--"),
+            f"--grpc-max-connection-age={CONNECTION_AGE_SECONDS * 1000}",
+            f"--grpc-max-connection-age-grace={CONNECTION_GRACE_SECONDS * 1000}",
+            f"--exit-timeout-secs={EXIT_SECONDS}",
+        ],
+        "env": [*SCRATCH_ENV, *thread_env(serving.config.threads)],
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "resources": resources(wanted),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": list(volumes.mounts),
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_SECONDS)]}}},
+        "startupProbe": {
+            "exec": {"command": _ready_command(name)},
+            "periodSeconds": STARTUP_PERIOD_SECONDS,
+            "timeoutSeconds": 20,
+            "failureThreshold": STARTUP_FAILURES,
+        },
+        "readinessProbe": {
+            "httpGet": {"path": f"/v2/models/{name}/ready", "port": "http"},
+            "periodSeconds": 2,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        },
+        "livenessProbe": {
+            "httpGet": {"path": "/v2/health/live", "port": "http"},
+            "periodSeconds": 10,
+            "timeoutSeconds": 10,
+            "failureThreshold": 6,
+        },
+    }
+
+
+def _ready_command(name: str) -> list[str]:
+    module = "modelservice_runtime.serve.ready"
+    return ["python", "-m", module, "--artifact", "/artifact", "--model", name]
+
+
+def _spread(ref: ServiceRef) -> dict[str, Any]:
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": names.selector(ref.name)},
+    }
+
+
+def _with_memory(wanted: Resources, measured: int | None) -> Resources:
+    """Request what was measured (with headroom) where that is more than was asked for.
+
+    Never more than the limit: a request above it would be refused.
+    """
+    if measured is None:
+        return wanted
+    field = "spec.serving.resources.requests.memory"
+    asked = int(parse_quantity(wanted.requests.get("memory", "0"), field))
+    planned = -(-int(measured * MEMORY_HEADROOM) // _MEMORY_STEP) * _MEMORY_STEP
+    limit = int(parse_quantity(wanted.limits.get("memory", "0"), field)) or planned
+    request = min(max(asked, planned), limit)
+    if request <= asked:
+        return wanted
+    return Resources(requests={**wanted.requests, "memory": str(request)}, limits=wanted.limits)

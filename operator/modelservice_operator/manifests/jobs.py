@@ -1,0 +1,124 @@
+"""What the build Job and the tune Job have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelservice_operator.api import names
+from modelservice_operator.api.service import ServiceRef
+from modelservice_operator.api.spec import Store
+from modelservice_runtime.contract.codec import dumps
+from modelservice_runtime.contract.exit_codes import FINAL
+from modelservice_runtime.contract.requests import JOB_VARIABLE
+from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH
+
+from .pods import (
+    SCRATCH_ENV,
+    container_security,
+    metadata,
+    pod_security,
+    store_env_from,
+    thread_env,
+)
+from .storage import Volumes
+
+#: The Job itself keeps a shorter deadline; this one ends what does not keep it.
+DEADLINE_GRACE_SECONDS = 60
+#: A finished Job stays so long that its result is read even by an operator that was away.
+KEPT_SECONDS = 3600
+#: Failures that the policy below calls neither final nor a disruption are tried so often again.
+BACKOFF_LIMIT = 1
+
+
+def job(
+    ref: ServiceRef,
+    *,
+    kind: str,
+    key: str,
+    attempt: int,
+    duration_seconds: int,
+    pod: dict[str, Any],
+) -> dict[str, Any]:
+    """A Job around ``pod`` (a pod's spec). Its template is immutable: it is only created."""
+    labels = {
+        names.KIND_LABEL: kind,
+        names.KEY_LABEL: key,
+        names.ATTEMPT_LABEL: str(attempt),
+    }
+    name = names.job(ref.name, kind, key, attempt)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(ref, name, kind, labels=labels),
+        "spec": {
+            "backoffLimit": BACKOFF_LIMIT,
+            "activeDeadlineSeconds": duration_seconds + DEADLINE_GRACE_SECONDS,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "podFailurePolicy": failure_policy(kind),
+            "template": {
+                "metadata": {"labels": names.labels(ref.name, kind) | labels},
+                "spec": pod,
+            },
+        },
+    }
+
+
+def failure_policy(container: str) -> dict[str, Any]:
+    """A user's error ends the Job at once; a drained node or an eviction does not count."""
+    return {
+        "rules": [
+            {
+                "action": "Ignore",
+                "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+            },
+            {
+                "action": "FailJob",
+                "onExitCodes": {
+                    "containerName": container,
+                    "operator": "In",
+                    "values": sorted(FINAL),
+                },
+            },
+        ]
+    }
+
+
+def job_pod(
+    *,
+    kind: str,
+    image: str,
+    pull_policy: str,
+    module: str,
+    request: object,
+    store: Store,
+    volumes: Volumes,
+    resources: dict[str, Any],
+    threads: int,
+) -> dict[str, Any]:
+    """The pod of a Job: one container, named after the kind, that runs ``python -m module``."""
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "volumes": list(volumes.volumes),
+        "containers": [
+            {
+                "name": kind,
+                "image": image,
+                "imagePullPolicy": pull_policy,
+                "command": ["python", "-m", module],
+                "env": [
+                    {"name": JOB_VARIABLE, "value": dumps(request)},
+                    *SCRATCH_ENV,
+                    *thread_env(threads),
+                ],
+                "envFrom": store_env_from(store),
+                "resources": resources,
+                "securityContext": container_security(),
+                "terminationMessagePath": TERMINATION_MESSAGE_PATH,
+                "terminationMessagePolicy": "File",
+                "volumeMounts": list(volumes.mounts),
+            }
+        ],
+    }

@@ -1,0 +1,307 @@
+"""The conditions of one service. One function per condition, its truth table in the docstring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelservice_operator.api import conditions as c
+from modelservice_operator.api.conditions import Condition
+from modelservice_operator.api.errors import SpecError
+from modelservice_operator.fleet import Verdict
+from modelservice_runtime.contract.requests import RECIPE_VERSION
+from modelservice_runtime.contract.results import REJECTED, SUCCEEDED, BuildResult, TuneResult
+
+from .jobs import Paused, Running, Start
+from .observed import Children, DeploymentSeen
+from .service_plan import Plan, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the conditions are made of. ``plan`` is None where the spec cannot be used.
+
+    ``progress``: the running Job's own words; ``minimum``: replicas that are wanted at least.
+    """
+
+    plan: Plan | None
+    spec_error: SpecError | None
+    children: Children
+    verdict: Verdict | None
+    progress: str
+    suspend: bool
+
+
+def all_conditions(facts: Facts) -> list[Condition]:
+    """Every known condition, and Reconciling and Stalled while they are true."""
+    parts = [
+        artifact_ready(facts),
+        accuracy_goal_met(facts),
+        tuned(facts),
+        available(facts),
+        metrics_available(facts),
+    ]
+    by_type = {part.type: part for part in parts}
+    extra = [item for item in (reconciling(facts), stalled(facts)) if item is not None]
+    return [ready(facts, by_type), *parts, *extra]
+
+
+def ready(facts: Facts, parts: dict[str, Condition]) -> Condition:
+    """Whether requests are answered, and the one reason to look at.
+
+    =========  ===============================  ======================================
+    Available  besides                          Ready
+    =========  ===============================  ======================================
+    True       spec cannot be used              True, its reason: the old one serves
+    True       newest build failed              True, ServingLastGoodArtifact
+    True       not tuned                        True, ServingUntuned
+    True       -                                True, Serving
+    other      suspended                        False, Suspended
+    other      spec / build failed              False, their reason and words
+    other      -                                False, the first stage that is not done
+    =========  ===============================  ======================================
+    """
+    if facts.suspend:
+        return Condition(
+            type=c.READY, status=False, reason="Suspended", message="spec.suspend is true: no pods"
+        )
+    up = parts[c.AVAILABLE].status is True
+    blocking = _blocking(facts, parts)
+    if up:
+        return _ready_while_up(facts, parts, blocking)
+    first = blocking or next(
+        (parts[t] for t in (c.ARTIFACT_READY, c.AVAILABLE) if parts[t].status is not True),
+        parts[c.AVAILABLE],
+    )
+    return Condition(type=c.READY, status=False, reason=first.reason, message=first.message)
+
+
+def _blocking(facts: Facts, parts: dict[str, Condition]) -> Condition | None:
+    if facts.spec_error is not None:
+        return stalled(facts)
+    artifact = parts[c.ARTIFACT_READY]
+    return artifact if artifact.status is False else None
+
+
+def _ready_while_up(
+    facts: Facts, parts: dict[str, Condition], blocking: Condition | None
+) -> Condition:
+    words = parts[c.AVAILABLE].message
+    if facts.spec_error is not None and blocking is not None:
+        reason, message = blocking.reason, f"{words}; unchanged, because {blocking.message}"
+    elif blocking is not None:
+        reason = "ServingLastGoodArtifact"
+        message = f"{words}; the newest build failed: {blocking.message}"
+    elif parts[c.TUNED].status is not True:
+        reason, message = "ServingUntuned", f"{words}; {parts[c.TUNED].message}"
+    else:
+        reason, message = "Serving", words
+    return Condition(type=c.READY, status=True, reason=reason, message=message)
+
+
+def artifact_ready(facts: Facts) -> Condition:
+    """Whether the artifact that the spec asks for is in the store.
+
+    True Published (or RebuildAvailable) · False with the build's own reason · Unknown while it
+    is built (Building, WaitingToRetry).
+    """
+    if facts.plan is None:
+        return _unknown(c.ARTIFACT_READY, facts)
+    result = facts.plan.build.result
+    if not isinstance(result, BuildResult):
+        return _pending(c.ARTIFACT_READY, "Building", facts.plan.build, facts.progress)
+    if result.outcome != SUCCEEDED or result.artifact is None:
+        return Condition(
+            type=c.ARTIFACT_READY, status=False, reason=result.reason, message=result.message
+        )
+    if result.artifact.recipe_version < RECIPE_VERSION:
+        return Condition(
+            type=c.ARTIFACT_READY,
+            status=True,
+            reason="RebuildAvailable",
+            message=f"{result.message}; a newer recipe is there: annotate to rebuild",
+        )
+    return Condition(
+        type=c.ARTIFACT_READY, status=True, reason=result.reason, message=result.message
+    )
+
+
+def accuracy_goal_met(facts: Facts) -> Condition:
+    """Whether the newest build's output agrees with the source model: True, False, Unknown."""
+    result = facts.plan.build.result if facts.plan else None
+    if not isinstance(result, BuildResult) or (
+        result.outcome != REJECTED and result.artifact is None
+    ):
+        return Condition(
+            type=c.ACCURACY_GOAL_MET,
+            status=None,
+            reason="NotJudged",
+            message="No build has got as far as the comparison with the source model",
+        )
+    if result.artifact is None:
+        return Condition(
+            type=c.ACCURACY_GOAL_MET, status=False, reason=result.reason, message=result.message
+        )
+    value = f"{result.artifact.metric_name} {result.artifact.metric_value:.5f}"
+    return Condition(
+        type=c.ACCURACY_GOAL_MET,
+        status=True,
+        reason="ParityHeld",
+        message=f"The artifact agrees with the source model: {value}",
+    )
+
+
+def tuned(facts: Facts) -> Condition:
+    """Whether the setting that serves was measured for this goal on this artifact.
+
+    True Tuned · False ObjectiveNotMet (measured; even the best misses the goal), TuneFailed's
+    own reason, NotTunedYet · Unknown without an artifact.
+    """
+    stage = facts.plan.tune if facts.plan else None
+    if stage is None:
+        return Condition(
+            type=c.TUNED, status=None, reason="NoArtifact", message="There is nothing to tune yet"
+        )
+    result = stage.result
+    if not isinstance(result, TuneResult):
+        pending = _pending(c.TUNED, "Tuning", stage, facts.progress)
+        return Condition(type=c.TUNED, status=False, reason=pending.reason, message=pending.message)
+    if result.profile is None:
+        return Condition(type=c.TUNED, status=False, reason=result.reason, message=result.message)
+    if not result.profile.objective_met:
+        return Condition(
+            type=c.TUNED, status=False, reason="ObjectiveNotMet", message=result.message
+        )
+    return Condition(type=c.TUNED, status=True, reason="Tuned", message=result.message)
+
+
+def available(facts: Facts) -> Condition:
+    """Whether at least one replica answers (it gave the right answer to the sample)."""
+    deployment = facts.children.deployment
+    if facts.suspend:
+        return Condition(
+            type=c.AVAILABLE, status=False, reason="Suspended", message="No pods: suspended"
+        )
+    if deployment is None:
+        return Condition(
+            type=c.AVAILABLE,
+            status=False,
+            reason="NotDeployed",
+            message="No pods yet: there is no artifact to serve",
+        )
+    words = f"{deployment.ready} of {deployment.replicas} replicas answer"
+    trouble = pod_trouble(facts.children)
+    if deployment.ready > 0:
+        message = (
+            words
+            if deployment.ready >= deployment.replicas or not trouble
+            else f"{words}; {trouble}"
+        )
+        return Condition(type=c.AVAILABLE, status=True, reason="ReplicasReady", message=message)
+    if deployment.replicas == 0:
+        return Condition(
+            type=c.AVAILABLE,
+            status=False,
+            reason="ScaledToZero",
+            message="spec.scaling.replicas is 0",
+        )
+    return Condition(
+        type=c.AVAILABLE,
+        status=False,
+        reason="PodsFailing" if trouble else "PodsStarting",
+        message=f"{words}; {trouble}" if trouble else words,
+    )
+
+
+def pod_trouble(children: Children) -> str:
+    """Why a serving pod does not come up, in words, or an empty string."""
+    for pod in sorted(children.pods, key=lambda seen: seen.created_at, reverse=True):
+        if pod.ready:
+            continue
+        if pod.exit_code not in (None, 0):
+            said = pod.exit_message.strip() or pod.exit_reason
+            return f"pod {pod.name} failed with exit code {pod.exit_code}: {said}"
+        if pod.waiting:
+            return f"pod {pod.name} waits: {pod.waiting}"
+    return ""
+
+
+def metrics_available(facts: Facts) -> Condition:
+    """Whether the load is known: as the fleet loop found it."""
+    verdict = facts.verdict
+    if verdict is None or verdict.metrics_available is None:
+        return Condition(
+            type=c.METRICS_AVAILABLE,
+            status=None,
+            reason="NotLookedYet",
+            message=verdict.metrics_message if verdict else "The load has not been read yet",
+        )
+    return Condition(
+        type=c.METRICS_AVAILABLE,
+        status=verdict.metrics_available,
+        reason=verdict.metrics_reason,
+        message=verdict.metrics_message,
+    )
+
+
+def reconciling(facts: Facts) -> Condition | None:
+    """kstatus: there while a Job runs or a rollout is under way."""
+    if facts.plan is None:
+        return None
+    for stage in (facts.plan.build, facts.plan.tune):
+        if stage is not None and stage.result is None:
+            pending = _pending(c.RECONCILING, _DOING[stage.kind], stage, facts.progress)
+            return Condition(
+                type=c.RECONCILING, status=True, reason=pending.reason, message=pending.message
+            )
+    return _rollout(facts.children.deployment, facts.plan)
+
+
+def _rollout(deployment: DeploymentSeen | None, plan: Plan) -> Condition | None:
+    if plan.serving is None or (deployment is not None and deployment.rolled_out):
+        return None
+    words = "creating the Deployment"
+    if deployment is not None:
+        words = f"{deployment.updated} of {deployment.replicas} replicas are on the newest setting"
+    return Condition(type=c.RECONCILING, status=True, reason="RollingOut", message=words)
+
+
+def stalled(facts: Facts) -> Condition | None:
+    """kstatus: there while only the user can help."""
+    if facts.spec_error is not None:
+        return Condition(
+            type=c.STALLED, status=True, reason="SpecUnusable", message=str(facts.spec_error)
+        )
+    if facts.plan is None:
+        return None
+    for stage in (facts.plan.build, facts.plan.tune):
+        result = stage.result if stage else None
+        if result is not None and result.outcome != SUCCEEDED:
+            return Condition(
+                type=c.STALLED, status=True, reason=result.reason, message=result.message
+            )
+    return None
+
+
+_DOING = {"build": "Building", "tune": "Tuning"}
+
+
+def _pending(type_: str, doing: str, stage: Stage, progress: str) -> Condition:
+    step = stage.step
+    if isinstance(step, Paused):
+        when = f"{step.until:%H:%M:%S} UTC"
+        message = f"{step.message}; attempt {step.job.attempt + 1} starts at {when}"
+        return Condition(type=type_, status=None, reason=step.reason, message=message)
+    attempt = step.job.attempt if isinstance(step, Running) else getattr(step, "attempt", 1)
+    words = f"attempt {attempt}"
+    if isinstance(step, Start):
+        words = f"starting {words}"
+    if isinstance(step, Running) and step.job.pod is not None and step.job.pod.waiting:
+        words = f"{words} waits: {step.job.pod.waiting}"
+    elif isinstance(step, Running) and progress:
+        words = f"{words}: {progress}"
+    return Condition(type=type_, status=None, reason=doing, message=words)
+
+
+def _unknown(type_: str, facts: Facts) -> Condition:
+    words = str(facts.spec_error) if facts.spec_error else "not looked at yet"
+    return Condition(type=type_, status=None, reason="SpecUnusable", message=words)

@@ -1,0 +1,44 @@
+"""The keys: which bytes an artifact is of, which measurement a profile is of.
+
+The recipe's version is not part of the build key, so that a newer operator rebuilds nothing by
+itself; it shows in the condition and waits for ``modelservice.dev/rebuild``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelservice_operator.api.names import REBUILD
+from modelservice_operator.api.spec import ModelServiceSpec, Store
+from modelservice_operator.settings import Runtime
+from modelservice_runtime.contract.codec import digest_of
+
+#: A label value holds at most 63 characters; 40 hex digits (160 bits) are plenty.
+KEY_LENGTH = 40
+
+
+def build_key(spec: ModelServiceSpec, store: Store, annotations: Mapping[str, str]) -> str:
+    """What decides the bytes of the artifact and where they go."""
+    words = {
+        "source": spec.source,
+        "revision": spec.revision,
+        "parity": spec.parity,
+        "maxBatchSize": spec.serving.max_batch_size,
+        "store": store.uri,
+        "rebuild": annotations.get(REBUILD, ""),
+    }
+    return digest_of(words)[:KEY_LENGTH]
+
+
+def tuning_key(spec: ModelServiceSpec, runtime: Runtime, artifact_digest: str) -> str:
+    """What decides the outcome of a tuning."""
+    words = {
+        "artifact": artifact_digest,
+        "objective": spec.serving.objective,
+        "maxBatchSize": spec.serving.max_batch_size,
+        "resources": spec.serving.resources,
+        "image": runtime.tuner_image,
+        "backend": runtime.backend,
+        "nodeSelector": runtime.node_selector,
+    }
+    return digest_of(words)[:KEY_LENGTH]

@@ -1,0 +1,222 @@
+"""The cluster's objects of one service as values. Parsing only; nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelservice_operator.api import names
+
+RUNNING = "Running"
+SUCCEEDED = "Succeeded"
+FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSeen:
+    """A pod. ``exit_code``, ``exit_reason``, ``exit_message``: of the container that ended.
+
+    ``waiting``: why it does not run (``ImagePullBackOff: …``, ``Unschedulable: …``), or empty.
+    """
+
+    name: str
+    job: str
+    component: str
+    created_at: datetime
+    ready: bool
+    waiting: str
+    exit_code: int | None
+    exit_reason: str
+    exit_message: str
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSeen:
+    """A build or tune Job. ``ended_at`` is None while it runs."""
+
+    name: str
+    kind: str
+    key: str
+    attempt: int
+    state: str
+    reason: str
+    message: str
+    created_at: datetime
+    ended_at: datetime | None
+    deleting: bool
+    pod: PodSeen | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSeen:
+    """The serving Deployment; keys of what it serves come from its annotations."""
+
+    generation_observed: bool
+    replicas: int
+    ready: int
+    updated: int
+    current: int
+    build_key: str
+    tuning_key: str
+    config_key: str
+
+    @property
+    def rolled_out(self) -> bool:
+        """All wanted replicas run the newest template, and nothing older is left."""
+        done = self.updated == self.replicas == self.current and self.ready == self.replicas
+        return self.generation_observed and done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMapSeen:
+    """A ConfigMap of ours. ``kind``: build or tune for a result, empty for a configuration."""
+
+    name: str
+    kind: str
+    key: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Children:
+    """Everything of one service that the cluster holds."""
+
+    jobs: tuple[JobSeen, ...]
+    results: Mapping[tuple[str, str], str]
+    deployment: DeploymentSeen | None
+    pods: tuple[PodSeen, ...]
+    config_maps: tuple[ConfigMapSeen, ...] = ()
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An RFC 3339 time of the API, or None."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def _created(item: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+
+
+def parse_children(
+    *,
+    jobs: Iterable[Mapping[str, Any]],
+    config_maps: Iterable[Mapping[str, Any]],
+    deployments: Iterable[Mapping[str, Any]],
+    pods: Iterable[Mapping[str, Any]],
+) -> Children:
+    """Values from the API's objects; objects that are not ours to read are left out."""
+    seen_pods = tuple(parse_pod(item) for item in pods)
+    maps = list(config_maps)
+    return Children(
+        jobs=tuple(parse_job(item, seen_pods) for item in jobs if _is_ours(item)),
+        results=dict(pair for item in maps if (pair := parse_result(item))),
+        deployment=next((parse_deployment(item) for item in deployments), None),
+        pods=tuple(pod for pod in seen_pods if pod.component == names.SERVING),
+        config_maps=tuple(_config_map(item) for item in maps),
+    )
+
+
+def _is_ours(job: Mapping[str, Any]) -> bool:
+    return names.KEY_LABEL in job["metadata"].get("labels", {})
+
+
+def parse_result(item: Mapping[str, Any]) -> tuple[tuple[str, str], str] | None:
+    """((kind, key), JSON text) of a result ConfigMap, None for another one."""
+    labels = item["metadata"].get("labels", {})
+    text = (item.get("data") or {}).get("result.json")
+    kind, key = labels.get(names.KIND_LABEL), labels.get(names.KEY_LABEL)
+    return ((kind, key), text) if text and kind and key else None
+
+
+def _config_map(item: Mapping[str, Any]) -> ConfigMapSeen:
+    labels = item["metadata"].get("labels", {})
+    return ConfigMapSeen(
+        name=item["metadata"]["name"],
+        kind=labels.get(names.KIND_LABEL, ""),
+        key=labels.get(names.KEY_LABEL, ""),
+        created_at=_created(item),
+    )
+
+
+def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
+    """What the Deployment says of itself."""
+    annotations = item["metadata"].get("annotations", {})
+    status = item.get("status", {})
+    return DeploymentSeen(
+        generation_observed=status.get("observedGeneration", 0) >= item["metadata"]["generation"],
+        replicas=item["spec"].get("replicas", 1),
+        ready=status.get("readyReplicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        current=status.get("replicas", 0),
+        build_key=annotations.get(names.BUILD_KEY_ANNOTATION, ""),
+        tuning_key=annotations.get(names.TUNING_KEY_ANNOTATION, ""),
+        config_key=annotations.get(names.CONFIG_ANNOTATION, ""),
+    )
+
+
+def parse_job(item: Mapping[str, Any], pods: Iterable[PodSeen]) -> JobSeen:
+    """A Job and the newest of its pods."""
+    meta, status = item["metadata"], item.get("status", {})
+    ends = {c["type"]: c for c in status.get("conditions", ()) if c.get("status") == "True"}
+    state = SUCCEEDED if "Complete" in ends else FAILED if "Failed" in ends else RUNNING
+    end = ends.get("Complete") or ends.get("Failed") or {}
+    own = sorted((p for p in pods if p.job == meta["name"]), key=lambda pod: pod.created_at)
+    return JobSeen(
+        name=meta["name"],
+        kind=meta["labels"].get(names.COMPONENT_LABEL, ""),
+        key=meta["labels"][names.KEY_LABEL],
+        attempt=int(meta["labels"].get(names.ATTEMPT_LABEL, "1")),
+        state=state,
+        reason=end.get("reason", ""),
+        message=end.get("message", ""),
+        created_at=_created(item),
+        ended_at=parse_time(end.get("lastTransitionTime")),
+        deleting="deletionTimestamp" in meta,
+        pod=own[-1] if own else None,
+    )
+
+
+def parse_pod(item: Mapping[str, Any]) -> PodSeen:
+    """A pod, its waiting reason and the end of its last container that ended badly."""
+    meta, status = item["metadata"], item.get("status", {})
+    labels = meta.get("labels", {})
+    containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    ended = _ended(containers)
+    return PodSeen(
+        name=meta["name"],
+        job=labels.get("batch.kubernetes.io/job-name", labels.get("job-name", "")),
+        component=labels.get(names.COMPONENT_LABEL, ""),
+        created_at=_created(item),
+        ready=any(
+            c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ())
+        ),
+        waiting=_waiting(status, containers),
+        exit_code=ended.get("exitCode"),
+        exit_reason=ended.get("reason", ""),
+        exit_message=ended.get("message", ""),
+        restarts=sum(c.get("restartCount", 0) for c in containers),
+    )
+
+
+def _ended(containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    last: Mapping[str, Any] = {}
+    for container in containers:
+        for state in (container.get("lastState", {}), container.get("state", {})):
+            ended = state.get("terminated")
+            if ended and (not last or ended.get("exitCode", 0) != 0 or last.get("exitCode") == 0):
+                last = ended
+    return last
+
+
+def _waiting(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> str:
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason', 'Pending')}: {condition.get('message', '')}"
+    for container in containers:
+        waiting = container.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") not in {"ContainerCreating", "PodInitializing"}:
+            return f"{waiting.get('reason', 'Waiting')}: {waiting.get('message', '')}".strip(": ")
+    return ""

@@ -1,0 +1,27 @@
+"""Which ConfigMaps of a service nobody needs any more."""
+
+from __future__ import annotations
+
+from .observed import Children
+from .service_plan import Plan
+
+#: Results kept beyond those in use: going back to an earlier spec then builds nothing.
+KEPT_RESULTS = 10
+
+
+def obsolete_config_maps(plan: Plan, children: Children) -> tuple[str, ...]:
+    """Names to delete: old serving configurations, and results beyond the newest few.
+
+    Nothing goes before the Deployment has rolled out: an older pod may still start with an
+    older configuration.
+    """
+    deployment = children.deployment
+    if plan.serving is None or deployment is None or not deployment.rolled_out:
+        return ()
+    if deployment.config_key != plan.serving.config_key:
+        return ()
+    used = {deployment.build_key, deployment.tuning_key, deployment.config_key, plan.build.key}
+    used |= {plan.tune.key} if plan.tune else set()
+    idle = [item for item in children.config_maps if item.key not in used]
+    results = sorted((i for i in idle if i.kind), key=lambda i: i.created_at, reverse=True)
+    return tuple(i.name for i in [*(i for i in idle if not i.kind), *results[KEPT_RESULTS:]])

@@ -1,0 +1,229 @@
+"""The whole plan of one service: which Jobs, which results to keep, what to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelservice_operator.api import names
+from modelservice_operator.api.errors import SpecError
+from modelservice_operator.api.service import ServiceRef
+from modelservice_operator.api.spec import ModelServiceSpec, Store
+from modelservice_operator.settings import Runtime, Settings
+from modelservice_runtime.contract.codec import ContractError
+from modelservice_runtime.contract.requests import BuildRequest, SourceRequest, TuneRequest
+from modelservice_runtime.contract.results import SUCCEEDED, BuildResult, TuneResult
+from modelservice_runtime.contract.store_layout import attempt_uri
+
+from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
+from .keys import build_key, tuning_key
+from .observed import RUNNING, Children
+from .serving import (
+    ServingPlan,
+    Version,
+    choose_version,
+    plan_serving,
+    serving_cpu,
+    serving_memory_limit,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The parsed wish: spec, and what the operator's settings make of it."""
+
+    ref: ServiceRef
+    spec: ModelServiceSpec
+    annotations: Mapping[str, str]
+    store: Store
+    runtime: Runtime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Build or tune: its key, the result if there is one, else the step that leads to it."""
+
+    kind: str
+    key: str
+    result: JobResult | None
+    step: Step | None
+
+    @property
+    def fresh(self) -> bool:
+        """The result comes from a Job that has just ended and is to be kept."""
+        return isinstance(self.step, Finished)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done for one service, in values."""
+
+    build: Stage
+    tune: Stage | None
+    serving: ServingPlan | None
+    start_build: BuildRequest | None
+    start_tune: TuneRequest | None
+    obsolete_jobs: tuple[str, ...]
+
+
+def resolve(
+    ref: ServiceRef, spec: ModelServiceSpec, annotations: Mapping[str, str], settings: Settings
+) -> Wanted:
+    """Join the spec with the operator's settings.
+
+    Raises:
+        SpecError: the runtime is not one of the operator's.
+    """
+    runtime = settings.runtimes.get(spec.serving.runtime)
+    if runtime is None:
+        known = ", ".join(sorted(settings.runtimes))
+        message = f"no runtime {spec.serving.runtime!r} is configured; this operator has: {known}"
+        raise SpecError("spec.serving.runtime", message)
+    return Wanted(
+        ref=ref,
+        spec=spec,
+        annotations=annotations,
+        store=spec.store or settings.store,
+        runtime=runtime,
+    )
+
+
+def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datetime) -> Plan:
+    """Decide everything about one service except its replica count."""
+    key = build_key(wanted.spec, wanted.store, wanted.annotations)
+    build = _stage(names.BUILD, key, children, settings, now)
+    deployed = _deployed(children)
+    newest = _built(build) or deployed
+    tune = _tune_stage(wanted, newest, children, settings, now)
+    version = choose_version(_tuned(newest, tune), deployed)
+    return Plan(
+        build=build,
+        tune=tune,
+        serving=_serving(wanted, version),
+        start_build=_build_request(wanted, build),
+        start_tune=_tune_request(wanted, newest, tune),
+        obsolete_jobs=_obsolete(children, build, tune),
+    )
+
+
+def _stage(kind: str, key: str, children: Children, settings: Settings, now: datetime) -> Stage:
+    kept = _kept(children, kind, key)
+    if kept is not None:
+        return Stage(kind=kind, key=key, result=kept, step=None)
+    step = next_step(children.jobs, kind=kind, key=key, settings=settings.jobs, now=now)
+    result = step.result if isinstance(step, Finished) else None
+    return Stage(kind=kind, key=key, result=result, step=step)
+
+
+def _kept(children: Children, kind: str, key: str) -> JobResult | None:
+    text = children.results.get((kind, key))
+    if text is None:
+        return None
+    try:
+        return parse_result(kind, text)
+    except ContractError:
+        return None  # someone edited it: the Job runs again, finds its manifest, says it again
+
+
+def _built(build: Stage) -> Version | None:
+    result = build.result
+    if isinstance(result, BuildResult) and result.outcome == SUCCEEDED and result.artifact:
+        return Version(artifact=result.artifact, build_key=build.key)
+    return None
+
+
+def _deployed(children: Children) -> Version | None:
+    if children.deployment is None:
+        return None
+    built = _kept(children, names.BUILD, children.deployment.build_key)
+    if not isinstance(built, BuildResult) or built.artifact is None:
+        return None
+    tuned = _kept(children, names.TUNE, children.deployment.tuning_key)
+    profile = tuned.profile if isinstance(tuned, TuneResult) else None
+    return Version(
+        artifact=built.artifact,
+        build_key=children.deployment.build_key,
+        profile=profile,
+        tuning_key=children.deployment.tuning_key if profile else "",
+    )
+
+
+def _tune_stage(
+    wanted: Wanted, newest: Version | None, children: Children, settings: Settings, now: datetime
+) -> Stage | None:
+    if newest is None:
+        return None
+    key = tuning_key(wanted.spec, wanted.runtime, newest.artifact.digest)
+    return _stage(names.TUNE, key, children, settings, now)
+
+
+def _tuned(newest: Version | None, tune: Stage | None) -> Version | None:
+    if newest is None or tune is None:
+        return newest
+    profile = tune.result.profile if isinstance(tune.result, TuneResult) else None
+    return Version(
+        artifact=newest.artifact,
+        build_key=newest.build_key,
+        profile=profile,
+        tuning_key=tune.key if profile else "",
+    )
+
+
+def _serving(wanted: Wanted, version: Version | None) -> ServingPlan | None:
+    if version is None:
+        return None
+    backend = wanted.runtime.backend
+    return plan_serving(wanted.ref.name, version, backend=backend, spec=wanted.spec)
+
+
+def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
+    if not isinstance(build.step, Start) or wanted.spec.suspend:
+        return None
+    spec, ref, attempt = wanted.spec, wanted.ref, build.step.attempt
+    return BuildRequest(
+        namespace=ref.namespace,
+        name=ref.name,
+        build_key=build.key,
+        attempt=attempt,
+        source=SourceRequest(
+            kind=spec.source.kind,
+            uri=spec.source.uri,
+            entrypoint=spec.source.entrypoint,
+            digest=spec.source.digest,
+        ),
+        store_uri=wanted.store.uri,
+        artifact_uri=attempt_uri(wanted.store.uri, ref.namespace, ref.name, build.key, attempt),
+        max_batch_size=spec.serving.max_batch_size,
+        duration_seconds=spec.optimization.max_duration_seconds,
+        parity=spec.parity,
+    )
+
+
+def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) -> TuneRequest | None:
+    if newest is None or tune is None or not isinstance(tune.step, Start) or wanted.spec.suspend:
+        return None
+    spec, ref = wanted.spec, wanted.ref
+    return TuneRequest(
+        namespace=ref.namespace,
+        name=ref.name,
+        tuning_key=tune.key,
+        attempt=tune.step.attempt,
+        artifact_uri=newest.artifact.uri,
+        artifact_digest=newest.artifact.digest,
+        backend=wanted.runtime.backend,
+        objective=spec.serving.objective,
+        max_batch_size=spec.serving.max_batch_size,
+        cpu=serving_cpu(spec),
+        memory_limit_bytes=serving_memory_limit(spec),
+        duration_seconds=spec.serving.max_tuning_duration_seconds,
+    )
+
+
+def _obsolete(children: Children, build: Stage, tune: Stage | None) -> tuple[str, ...]:
+    wanted = {(build.kind, build.key)} | ({(tune.kind, tune.key)} if tune else set())
+    return tuple(
+        job.name
+        for job in children.jobs
+        if job.state == RUNNING and not job.deleting and (job.kind, job.key) not in wanted
+    )

@@ -1,0 +1,95 @@
+"""What the decisions need from the world, as protocols; ``adapters`` implement them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from .api.service import ServiceKey
+from .fleet import ServiceView, Verdict
+from .load.samples import LoadReading
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """The current time, aware, UTC."""
+
+
+class LoadPort(Protocol):
+    """Offered load, by service."""
+
+    async def read(self, ready: Mapping[ServiceKey, int]) -> Mapping[ServiceKey, LoadReading]:
+        """The load of every service in ``ready`` (how many of its replicas answer).
+
+        "No data" is one of the readings; nothing is raised.
+        """
+
+
+class ReplicasPort(Protocol):
+    """The one writer of replica counts."""
+
+    async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
+        """Apply ``replicas`` to the service's Deployment, as the balancer's field manager."""
+
+
+class ClusterPort(Protocol):
+    """The Kubernetes API as reconcile uses it. Objects are plain JSON dicts.
+
+    Errors: ``UnavailableError`` (api/errors.py) for anything that may pass (connection, 429, 5xx,
+    conflict); NotFound is a value (None), not an error.
+    """
+
+    async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
+        """The ModelService, or None when it is gone."""
+
+    async def list_services(self, namespaces: Collection[str]) -> list[ServiceKey]:
+        """Every ModelService in ``namespaces``; empty means all namespaces."""
+
+    async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
+        """The service's children of one kind (Deployment, Job, ConfigMap, Pod), by label."""
+
+    async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
+        """Server-side apply, forcing the fields that we own."""
+
+    async def create(self, manifest: Mapping[str, Any]) -> None:
+        """Create; that it exists already is fine."""
+
+    async def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Delete with background propagation; that it is gone already is fine."""
+
+    async def patch_status(self, key: ServiceKey, status: Mapping[str, Any]) -> None:
+        """Write the ModelService's status subresource (merge patch)."""
+
+    async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
+        """The last lines of a container's log, empty when there is none to be had."""
+
+    async def event(
+        self, service: Mapping[str, Any], type_: str, reason: str, message: str, now: datetime
+    ) -> None:
+        """A Kubernetes event on the ModelService."""
+
+
+class Telemetry(Protocol):
+    """The operator's own figures."""
+
+    def reconciled(self, result: str, seconds: float) -> None:
+        """One look at one service: ``ok`` or ``error``, and how long it took."""
+
+    def job_ended(self, kind: str, outcome: str) -> None:
+        """A build or tune Job has a result."""
+
+
+class FleetTelemetry(Protocol):
+    """The fleet loop's own figures."""
+
+    def beat(self, loop: str) -> None:
+        """The loop has turned."""
+
+    def observed(self, view: ServiceView, reading: LoadReading | None, verdict: Verdict) -> None:
+        """What one round found for one service."""
+
+    def forget(self, key: ServiceKey) -> None:
+        """The service is gone: its series go too."""

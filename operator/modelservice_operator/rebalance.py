@@ -1,0 +1,107 @@
+"""The fleet: read load → decide → apply, for all services in one loop.
+
+A thin shell around :func:`load.balance.plan_round`; a service that fails never stops the
+others, and a round that fails never stops the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from .api.errors import UnavailableError
+from .api.service import ServiceKey
+from .fleet import Fleet, ServiceView
+from .load.balance import plan_round
+from .load.replicas import BalancerState, Outcome
+from .ports import Clock, FleetTelemetry, LoadPort, ReplicasPort
+from .settings import BalancerSettings
+
+#: A change of a service wakes the loop; so many changes in a row are one round.
+SETTLE_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
+
+
+class Rebalancer:
+    """One round after another over the fleet."""
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        load: LoadPort,
+        replicas: ReplicasPort,
+        clock: Clock,
+        settings: BalancerSettings,
+        mark_dirty: Callable[[ServiceKey], None],
+        telemetry: FleetTelemetry,
+    ) -> None:
+        self._fleet = fleet
+        self._load = load
+        self._replicas = replicas
+        self._clock = clock
+        self._settings = settings
+        self._mark_dirty = mark_dirty
+        self._telemetry = telemetry
+        self._states: dict[ServiceKey, BalancerState] = {}
+
+    async def run_forever(self) -> None:
+        """Ends only by cancellation."""
+        while True:
+            try:
+                await self.round()
+            except Exception:
+                logger.exception("A round over the fleet failed")
+            self._telemetry.beat("fleet")
+            await _wait(self._fleet.changed, self._settings.interval_seconds)
+            await asyncio.sleep(SETTLE_SECONDS)
+
+    async def round(self) -> None:
+        """Look at every service once."""
+        self._fleet.changed.clear()
+        views = self._fleet.snapshot()
+        self._forget(views)
+        if not views:
+            return
+        now = self._clock.now()
+        readings = await self._load.read({k: v.ready_replicas for k, v in views.items()})
+        outcomes = plan_round(views, readings, self._states, now=now, settings=self._settings)
+        for key, outcome in outcomes.items():
+            await self._enforce(key, views[key], outcome)
+            self._telemetry.observed(views[key], readings.get(key), outcome.verdict)
+
+    def _forget(self, views: Mapping[ServiceKey, ServiceView]) -> None:
+        for key in set(self._states) - set(views):
+            del self._states[key]
+            self._telemetry.forget(key)
+
+    async def _enforce(self, key: ServiceKey, view: ServiceView, outcome: Outcome) -> None:
+        extra = {"namespace": key.namespace, "service": key.name}
+        if outcome.replicas is not None:
+            try:
+                await self._replicas.set_replicas(key, outcome.replicas)
+            except UnavailableError as error:
+                logger.warning("Setting the replicas failed: %s", error, extra=extra)
+                return  # the state stays as it was: the next round decides again
+            words = outcome.verdict.reason
+            logger.info("%s → %s: %s", view.replicas, outcome.replicas, words, extra=extra)
+        self._states[key] = outcome.state
+        before = self._fleet.verdicts.get(key)
+        self._fleet.verdicts[key] = outcome.verdict
+        if before is None or _shown(before) != _shown(outcome.verdict):
+            self._mark_dirty(key)
+
+
+def _shown(verdict: object) -> tuple[object, ...]:
+    """What of a verdict changes status: not the load's own figure, which changes every round."""
+    names = ("desired", "metrics_available", "metrics_reason", "decisions")
+    return tuple(getattr(verdict, name) for name in names)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout=seconds)
+    except TimeoutError:
+        return

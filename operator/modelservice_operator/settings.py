@@ -1,0 +1,130 @@
+"""The operator's own configuration: one JSON file, rendered by the chart, parsed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelservice_runtime.contract.model_config import BACKENDS
+
+from .api.errors import SpecError
+from .api.fields import Fields
+from .api.spec import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """What serves a model. ``backend``: Triton's backend for ONNX in that image."""
+
+    name: str
+    image: str
+    tuner_image: str
+    backend: str
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    priority_class_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerSettings:
+    """``utilization``: share of the measured capacity that is planned for, 0 … 1."""
+
+    interval_seconds: int = 10
+    utilization: float = 0.8
+    scale_down_hold_seconds: int = 120
+    metrics_stale_seconds: int = 45
+    load_window_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSettings:
+    """``attempts``: how often an infrastructure failure is tried; the pause doubles each time."""
+
+    attempts: int = 3
+    backoff_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a cluster admin decides. ``watch_namespaces`` empty: all."""
+
+    builder_image: str
+    image_pull_policy: str
+    store: Store
+    prometheus_url: str
+    runtimes: Mapping[str, Runtime]
+    balancer: BalancerSettings
+    jobs: JobSettings
+    watch_namespaces: tuple[str, ...] = ()
+    resync_seconds: int = 60
+    log_format: str = "json"
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Parse and validate.
+
+        Raises:
+            SpecError: a key is missing or wrong; the error names it.
+        """
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise SpecError("settings", f"not JSON: {error}") from error
+        root = Fields("settings", document)
+        store = root.child("store")
+        return cls(
+            builder_image=root.text("builderImage"),
+            image_pull_policy=root.choice(
+                "imagePullPolicy", "IfNotPresent", ("Always", "IfNotPresent", "Never")
+            ),
+            store=Store(uri=store.text("uri"), secret_name=store.text("secretName", "")),
+            prometheus_url=root.text("prometheusUrl", ""),
+            runtimes=_runtimes(root),
+            balancer=_balancer(root.child("balancer")),
+            jobs=_jobs(root.child("jobs")),
+            watch_namespaces=tuple(root.values.get("watchNamespaces") or ()),
+            resync_seconds=root.integer("resyncSeconds", 60, low=5, high=3600),
+            log_format=root.choice("logFormat", "json", ("json", "plain")),
+        )
+
+
+def _runtimes(root: Fields) -> dict[str, Runtime]:
+    items = root.values.get("runtimes")
+    if not isinstance(items, list) or not items:
+        raise SpecError(root.at("runtimes"), "at least one runtime is needed")
+    runtimes = [
+        _runtime(Fields(f"{root.at('runtimes')}[{index}]", item))
+        for index, item in enumerate(items)
+    ]
+    return {runtime.name: runtime for runtime in runtimes}
+
+
+def _runtime(fields: Fields) -> Runtime:
+    return Runtime(
+        name=fields.text("name"),
+        image=fields.text("image"),
+        tuner_image=fields.text("tunerImage"),
+        backend=fields.choice("backend", BACKENDS[0], BACKENDS),
+        node_selector=dict(fields.child("nodeSelector").values),
+        tolerations=tuple(fields.values.get("tolerations") or ()),
+        priority_class_name=fields.text("priorityClassName", ""),
+    )
+
+
+def _balancer(fields: Fields) -> BalancerSettings:
+    return BalancerSettings(
+        interval_seconds=fields.integer("intervalSeconds", 10, low=1, high=300),
+        utilization=fields.decimal("utilization", "0.8", low=0.1, high=1),
+        scale_down_hold_seconds=fields.integer("scaleDownHoldSeconds", 120, low=0, high=3600),
+        metrics_stale_seconds=fields.integer("metricsStaleSeconds", 45, low=5, high=600),
+        load_window_seconds=fields.integer("loadWindowSeconds", 60, low=10, high=3600),
+    )
+
+
+def _jobs(fields: Fields) -> JobSettings:
+    return JobSettings(
+        attempts=fields.integer("attempts", 3, low=1, high=10),
+        backoff_seconds=fields.integer("backoffSeconds", 30, low=1, high=3600),
+    )

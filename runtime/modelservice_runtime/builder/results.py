@@ -1,0 +1,94 @@
+"""The Job's answer: from a manifest or an error, short enough for a termination message."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from modelservice_runtime.contract.codec import dumps
+from modelservice_runtime.contract.manifest import Manifest
+from modelservice_runtime.contract.requests import BuildRequest
+from modelservice_runtime.contract.results import (
+    FAILED,
+    MAX_RESULT_BYTES,
+    REJECTED,
+    SUCCEEDED,
+    ArtifactSummary,
+    BuildResult,
+)
+
+from .errors import PUBLISHED, BuildError, Rejected
+
+METRIC = "cosine"
+_ELLIPSIS = "…"
+
+
+def summary(uri: str, manifest: Manifest) -> ArtifactSummary:
+    """What the operator keeps of the artifact; derived from the manifest alone."""
+    first = min(manifest.latency, key=lambda pair: pair.batch, default=None)
+    speedup = first.source_ms / first.artifact_ms if first and first.artifact_ms > 0 else 1.0
+    return ArtifactSummary(
+        uri=uri,
+        digest=manifest.digest,
+        size_bytes=sum(entry.size_bytes for entry in manifest.files),
+        metric_name=METRIC,
+        metric_value=min((point.cosine for point in manifest.parity), default=1.0),
+        speedup=speedup,
+        recipe_version=manifest.recipe_version,
+        interface=manifest.interface,
+        sample_inputs=manifest.sample_inputs,
+    )
+
+
+def published(request: BuildRequest, manifest: Manifest, *, again: bool) -> BuildResult:
+    """The result of a success. ``again``: the artifact was there before this run."""
+    artifact = summary(request.artifact_uri, manifest)
+    verb = "was published before" if again else "published"
+    message = (
+        f"{verb}: {METRIC} {artifact.metric_value:.6f}, {artifact.speedup:.2f}x the source"
+        f" model's speed at batch 1, {artifact.size_bytes / 1e6:.1f} MB"
+    )
+    return BuildResult(
+        key=request.build_key,
+        attempt=request.attempt,
+        outcome=SUCCEEDED,
+        reason=PUBLISHED,
+        message=message,
+        artifact=artifact,
+    )
+
+
+def failed(key: str, attempt: int, error: BuildError) -> BuildResult:
+    """The result of an error, same words."""
+    return BuildResult(
+        key=key,
+        attempt=attempt,
+        outcome=REJECTED if isinstance(error, Rejected) else FAILED,
+        reason=error.reason,
+        message=error.message,
+    )
+
+
+def to_text(result: BuildResult) -> str:
+    """Canonical JSON of at most ``MAX_RESULT_BYTES`` bytes; the message gives way.
+
+    Raises:
+        ValueError: even without a message it is too long.
+    """
+    text = dumps(result)
+    if len(text.encode()) <= MAX_RESULT_BYTES:
+        return text
+    low, high = 0, len(result.message)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(_shortened(result, middle).encode()) <= MAX_RESULT_BYTES:
+            low = middle
+        else:
+            high = middle - 1
+    text = _shortened(result, low)
+    if len(text.encode()) > MAX_RESULT_BYTES:
+        raise ValueError("the result does not fit a termination message even without words")
+    return text
+
+
+def _shortened(result: BuildResult, length: int) -> str:
+    return dumps(dataclasses.replace(result, message=result.message[:length] + _ELLIPSIS))

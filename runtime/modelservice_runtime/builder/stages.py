@@ -1,0 +1,43 @@
+"""What a build is given, and its stages: said, timed, stopped when time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from modelservice_runtime.contract.requests import BuildRequest
+
+from .deadline import Deadline
+from .progress import say
+from .scratch import Scratch
+from .worker import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One attempt. ``clock``: seconds, monotonic. ``seconds``: per stage, filled in on the way.
+
+    ``environment``: for pip and the workers, without secrets.
+    """
+
+    request: BuildRequest
+    scratch: Scratch
+    environment: Mapping[str, str]
+    limits: Limits
+    deadline: Deadline
+    clock: Callable[[], float]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, message: str) -> Iterator[None]:
+        """Announce the stage, refuse it if time is up, note how long it took.
+
+        Raises:
+            OutOfTime: the deadline has passed.
+        """
+        self.deadline.check(self.clock(), f"about to begin the stage {name!r}")
+        say(name, message)
+        begin = self.clock()
+        yield
+        self.seconds[name] = round(self.clock() - begin, 2)

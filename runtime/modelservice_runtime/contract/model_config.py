@@ -1,0 +1,118 @@
+"""Triton's ``config.pbtxt`` as a value and as text.
+
+Written by hand rather than through the protobuf because operator and tuner both render it
+and share no third-party package; tests on both sides parse the text back with
+``model_config_pb2`` and compare.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .store_layout import MODEL_FILE
+from .tensors import ModelInterface, TensorSpec
+
+PYTHON_BACKEND = "python"
+ONNXRUNTIME_BACKEND = "onnxruntime"
+BACKENDS = (ONNXRUNTIME_BACKEND, PYTHON_BACKEND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """One model's serving settings.
+
+    ``queue_timeout_microseconds``: 0 renders no queue policy (in Triton 0 means no limit).
+    ``warmup_batch_sizes``: each runs on every instance before the model is ready, with the
+    artifact's sample (files ``warmup/<input name>``, one row each, shaped ``warmup_inputs``).
+    """
+
+    name: str
+    backend: str
+    max_batch_size: int
+    interface: ModelInterface
+    instances: int = 1
+    threads: int = 1
+    queue_delay_microseconds: int = 0
+    queue_timeout_microseconds: int = 0
+    warmup_batch_sizes: tuple[int, ...] = ()
+    warmup_inputs: tuple[TensorSpec, ...] = ()
+
+
+def render_pbtxt(config: ModelConfig) -> str:
+    """The text of ``config.pbtxt``, ending in a newline."""
+    lines = [
+        f"name: {_quoted(config.name)}",
+        f"backend: {_quoted(config.backend)}",
+        f"max_batch_size: {config.max_batch_size}",
+        f"default_model_filename: {_quoted(_model_file(config.backend))}",
+    ]
+    lines += _tensors("input", config.interface.inputs)
+    lines += _tensors("output", config.interface.outputs)
+    lines += [f"instance_group {{ count: {config.instances} kind: KIND_CPU }}"]
+    lines += _dynamic_batching(config)
+    lines += _parameters(config)
+    for size in config.warmup_batch_sizes:
+        lines += _warmup(size, config.warmup_inputs)
+    return "\n".join(lines) + "\n"
+
+
+def _model_file(backend: str) -> str:
+    return MODEL_FILE if backend == ONNXRUNTIME_BACKEND else "model.py"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)
+
+
+def _dims(tensor: TensorSpec) -> str:
+    return ", ".join(str(size) for size in tensor.dims or (1,))
+
+
+def _reshape(tensor: TensorSpec) -> str:
+    """Triton has no empty ``dims``: a tensor of one value a row is declared [1], reshaped to []."""
+    return "" if tensor.dims else " reshape { shape: [] }"
+
+
+def _tensors(kind: str, tensors: Iterable[TensorSpec]) -> list[str]:
+    return [
+        f"{kind} {{ name: {_quoted(t.name)} data_type: TYPE_{t.datatype}"
+        f" dims: [{_dims(t)}]{_reshape(t)} }}"
+        for t in tensors
+    ]
+
+
+def _dynamic_batching(config: ModelConfig) -> list[str]:
+    if config.max_batch_size <= 1 and config.queue_timeout_microseconds == 0:
+        return []
+    lines = ["dynamic_batching {"]
+    lines += [f"  max_queue_delay_microseconds: {config.queue_delay_microseconds}"]
+    if config.queue_timeout_microseconds > 0:
+        lines += [
+            "  default_queue_policy {",
+            "    timeout_action: REJECT",
+            f"    default_timeout_microseconds: {config.queue_timeout_microseconds}",
+            "  }",
+        ]
+    return [*lines, "}"]
+
+
+def _parameters(config: ModelConfig) -> list[str]:
+    pairs = {"intra_op_thread_count": config.threads, "inter_op_thread_count": 1}
+    return [
+        f"parameters {{ key: {_quoted(key)} value {{ string_value: {_quoted(str(value))} }} }}"
+        for key, value in pairs.items()
+    ]
+
+
+def _warmup(batch_size: int, inputs: tuple[TensorSpec, ...]) -> list[str]:
+    lines = ["model_warmup {", f'  name: "sample-{batch_size}"', f"  batch_size: {batch_size}"]
+    for tensor in inputs:
+        file_name = _quoted(tensor.name)
+        lines += [
+            f"  inputs {{ key: {_quoted(tensor.name)} value {{"
+            f" data_type: TYPE_{tensor.datatype} dims: [{_dims(tensor)}]"
+            f" input_data_file: {file_name} }} }}"
+        ]
+    return [*lines, "}"]

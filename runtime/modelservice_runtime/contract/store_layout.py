@@ -1,0 +1,40 @@
+"""Where things lie in a store, and how a ``pvc://`` address becomes a path in a pod.
+
+``<store>/<namespace>/<name>/<build key>/<attempt>/`` holds one attempt of one build;
+``manifest.json`` in it, created last and conditionally, is the commit.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+PVC_ROOT = "/mnt/pvc"
+MANIFEST = "manifest.json"
+MODEL_FILE = "model.onnx"
+SAMPLES_FILE = "samples.safetensors"
+WARMUP_FOLDER = "warmup"
+REPORT_JSON = "report.json"
+REPORT_HTML = "report.html"
+
+#: Keys in samples.safetensors: ``input/<name>`` and ``output/<name>``, rows first.
+INPUT_PREFIX = "input/"
+OUTPUT_PREFIX = "output/"
+
+
+def attempt_uri(store_uri: str, namespace: str, name: str, build_key: str, attempt: int) -> str:
+    """The folder of one attempt, in the store's own address form (no trailing slash)."""
+    return f"{store_uri.rstrip('/')}/{namespace}/{name}/{build_key}/{attempt}"
+
+
+def claim_of(uri: str) -> str | None:
+    """The PersistentVolumeClaim that ``uri`` needs mounted, or None for any other scheme."""
+    parts = urlsplit(uri)
+    return parts.netloc if parts.scheme == "pvc" else None
+
+
+def fsspec_url(uri: str) -> str:
+    """``pvc://claim/path`` → ``file:///mnt/pvc/claim/path``; anything else unchanged."""
+    claim = claim_of(uri)
+    if claim is None:
+        return uri
+    return f"file://{PVC_ROOT}/{claim}/{urlsplit(uri).path.lstrip('/')}".rstrip("/")

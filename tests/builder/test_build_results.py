@@ -1,0 +1,132 @@
+"""Small decisions of the builder: result length, digests, deadlines, hardware, timing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelservice_runtime.builder import hardware, measuring, results, timing
+from modelservice_runtime.builder.deadline import Deadline
+from modelservice_runtime.builder.errors import OutOfTime
+from modelservice_runtime.contract.codec import loads
+from modelservice_runtime.contract.results import MAX_RESULT_BYTES, BuildResult
+from modelservice_runtime.store.digests import listing_digest, tree_digest
+
+SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
+PATHS = st.text("abc/._ü ", min_size=1, max_size=12)
+
+
+@given(st.text(max_size=9000))
+def test_any_message_fits_and_as_much_of_it_as_possible_is_kept(message: str) -> None:
+    result = BuildResult(key="k", attempt=1, outcome="Failed", reason="R", message=message)
+    text = results.to_text(result)
+    assert len(text.encode()) <= MAX_RESULT_BYTES
+    again = loads(BuildResult, text)
+    assert message.startswith(again.message.removesuffix("…"))
+    if again.message != message:
+        longer = len(again.message)
+        grown = BuildResult(
+            key="k", attempt=1, outcome="Failed", reason="R", message=message[:longer] + "…"
+        )
+        assert len(results.dumps(grown).encode()) > MAX_RESULT_BYTES
+
+
+@given(st.dictionaries(PATHS, SHA), st.randoms())
+def test_a_listing_has_one_digest_in_any_order(entries: dict[str, str], random: Random) -> None:
+    shuffled = list(entries.items())
+    random.shuffle(shuffled)
+    assert listing_digest(shuffled) == listing_digest(entries.items())
+
+
+@given(st.dictionaries(PATHS, SHA, min_size=1), st.data())
+def test_another_path_or_content_is_another_digest(
+    entries: dict[str, str], data: st.DataObject
+) -> None:
+    changed = dict(entries)
+    path = data.draw(st.sampled_from(sorted(entries)))
+    changed[path] = data.draw(SHA.filter(lambda sha: sha != entries[path]))
+    assert listing_digest(changed.items()) != listing_digest(entries.items())
+    renamed = {k if k != path else k + "x": v for k, v in entries.items()}
+    assert listing_digest(renamed.items()) != listing_digest(entries.items())
+
+
+def test_a_folders_digest_can_be_said_again_with_ordinary_tools(tmp_path: Path) -> None:
+    """The recipe in the docstring of ``digests``, for whoever pins a source."""
+    for name in ("model.py", "b/ä.txt", "b.txt", "__pycache__/model.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    recipe = (
+        "find * -type f -not -path '*__pycache__*' -print0 | LC_ALL=C sort -z"
+        " | xargs -0 sha256sum | sha256sum"
+    )
+    said = subprocess.run(
+        ["sh", "-c", recipe], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert tree_digest(tmp_path) == "sha256:" + said.stdout.split()[0]
+
+
+@pytest.mark.parametrize(("duration", "left"), [(60, 54.0), (3600, 3585.0)])
+def test_a_reserve_is_kept_to_say_that_time_is_up(duration: int, left: float) -> None:
+    deadline = Deadline.after(duration, now=1000.0)
+    assert deadline.remaining(1000.0) == pytest.approx(left)
+    assert deadline.remaining(1e9) == 0.0
+    deadline.check(1000.0, "waiting")
+    with pytest.raises(OutOfTime, match=r"spec\.optimization\.maxDurationSeconds"):
+        deadline.check(1000.0 + duration, "exporting")
+
+
+@pytest.mark.parametrize(
+    ("texts", "limit"),
+    [([], 0), (["max\n"], 0), (["4294967296\n"], 1 << 32), (["9223372036854771712\n"], 0)],
+    ids=["no cgroup", "no limit", "4 GiB", "version 1, no limit"],
+)
+def test_the_memory_limit_is_read_as_the_kernel_writes_it(texts: list[str], limit: int) -> None:
+    assert hardware.memory_limit(texts) == limit
+
+
+def test_a_cpu_is_named_with_the_extensions_that_matter() -> None:
+    text = "processor: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu avx2 avx512f\n"
+    assert hardware.describe_cpu(text) == "Some CPU @ 2 GHz (avx2 avx512f)"
+    assert hardware.describe_cpu("") == "unknown CPU"
+
+
+@pytest.mark.parametrize(
+    ("largest", "sizes"), [(1, (1,)), (4, (1, 4)), (8, (1, 8)), (32, (1, 8, 32))]
+)
+def test_latency_is_measured_at_one_eight_and_the_largest(
+    largest: int, sizes: tuple[int, ...]
+) -> None:
+    assert measuring.batches(largest) == sizes
+
+
+def test_measuring_takes_turns_and_stops_at_its_budget(tmp_path: Path) -> None:
+    """Scripted time: each call takes three seconds."""
+    now, turns = [0.0], list[str]()
+
+    class Scripted:
+        def __init__(self, name: str, milliseconds: float) -> None:
+            self.name, self.milliseconds = name, milliseconds
+
+        def time(self, inputs: Path, seconds: float) -> list[float]:
+            """Three seconds pass, whatever was asked for."""
+            del inputs, seconds
+            turns.append(self.name)
+            now[0] += 3.0
+            return [self.milliseconds] * 3
+
+    (pair,) = measuring.measure(
+        Scripted("source", 20.0), Scripted("artifact", 10.0), {4: tmp_path}, lambda: now[0]
+    )
+    assert (pair.batch, pair.source_ms, pair.artifact_ms) == (4, 20.0, 10.0)
+    assert turns == ["source", "artifact"] * 2, "one warm-up each, then one round"
+
+
+def test_one_disturbed_round_does_not_move_the_figure() -> None:
+    assert timing.settled([[10.0], [10.0], [90.0]]) == 10.0
+    assert json.dumps(timing.repeat(lambda: None, 0.0)), "at least one call"

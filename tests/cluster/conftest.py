@@ -1,0 +1,310 @@
+"""Fixtures of the tests on a real Kubernetes.
+
+One local cluster for the whole session (two nodes with four GPUs each), with Prometheus and
+the operator, installed by Helm as a pod; one fresh namespace per test, which enforces the Pod
+Security Standard ``restricted`` and has the claim ``models``. A failed test shows the objects,
+events and logs of its namespace and of the operator.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import os
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kubernetes
+import pytest
+
+from modelservice_harness import access as harness_access
+from modelservice_harness import testing
+from modelservice_harness.access import Access, Done
+from modelservice_harness.commands import open_workshop, prepare
+from modelservice_harness.controls import Operator, Prometheus
+from modelservice_harness.images import USER, ImageNames
+from modelservice_harness.install import (
+    install_operator,
+    install_prometheus,
+    operator_values,
+    wait_for_deployment,
+)
+from modelservice_harness.local import LocalCluster
+from modelservice_harness.manifests import prometheus as prometheus_manifests
+from modelservice_harness.manifests import storage
+from modelservice_harness.project import project_digest
+from modelservice_harness.running import Size, image_names, local_cluster, start_cluster
+from modelservice_harness.suites import wanted_for
+from modelservice_harness.upload import upload
+from modelservice_harness.workshop import Workshop
+
+#: A cluster test may wait for pods; one that hangs is cut off after this.
+TIMEOUT_SECONDS = 900
+_NUMBERS = itertools.count(1)
+
+TINY_MODEL = textwrap.dedent(
+    '''
+    """A two-layer perceptron: small enough that a build takes seconds."""
+
+    import torch
+    from torch import nn
+
+
+    def load():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+        return model.eval(), (torch.randn(2, 8),)
+    '''
+).lstrip()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs the cluster, and more time than a unit test."""
+    here = Path(__file__).parent
+    for item in items:
+        if here not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.cluster)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Add what explains a failure to the report, while the namespace still exists."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    funcargs = getattr(item, "funcargs", {})
+    if report.failed and report.when == "call" and "namespace" in funcargs:
+        session: ClusterSession = funcargs["cluster"]
+        text = testing.dump(session.access, funcargs["namespace"])
+        report.sections.append(("cluster", text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSession:
+    """The shared cluster and what was installed in it."""
+
+    workshop: Workshop
+    local: LocalCluster
+    access: Access
+    images: ImageNames
+    prometheus_url: str
+
+    def install(self, **values: Any) -> None:
+        """Install the operator again, with chart values laid over those of the session."""
+        base = operator_values(self.images, self.prometheus_url, testing.TEST_PACE)
+        install_operator(
+            self.access,
+            self.workshop.layout.repository,
+            {**base, **values},
+            restart_key=project_digest(self.workshop.layout),
+        )
+
+
+@pytest.fixture(scope="session")
+def bare_cluster() -> Iterator[ClusterSession]:
+    """The local cluster with Prometheus, without the operator."""
+    workshop = open_workshop(os.environ)
+    provisioned = prepare(workshop, wanted_for(("cluster",)))
+    _sweep(workshop, provisioned)
+    name = testing.cluster_name(os.getpid())
+    local = local_cluster(workshop, provisioned, name)
+    try:
+        start_cluster(workshop, provisioned, name=name, size=Size(nodes=2, gpus_per_node=4))
+        images = image_names(workshop.layout)
+        access = local.access()
+        url = install_prometheus(access, images, testing.TEST_PACE)
+        yield ClusterSession(
+            workshop=workshop, local=local, access=access, images=images, prometheus_url=url
+        )
+    finally:
+        local.down()
+        (workshop.layout.image_maps / f"{name}.json").unlink(missing_ok=True)
+
+
+def _sweep(workshop: Workshop, provisioned: Any) -> None:
+    """Take down what a test session left that was killed."""
+    names = testing.cluster_folders(workshop.layout)
+    for name in testing.abandoned(names, testing.living_processes()):
+        local_cluster(workshop, provisioned, name).down()
+
+
+@pytest.fixture(scope="session")
+def cluster(bare_cluster: ClusterSession) -> ClusterSession:
+    """The local cluster with Prometheus and the operator, both ready."""
+    bare_cluster.install()
+    wait_for_deployment(
+        bare_cluster.access, prometheus_manifests.NAME, prometheus_manifests.NAMESPACE
+    )
+    return bare_cluster
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: ClusterSession) -> Callable[..., Done]:
+    """``kubectl(*args, stdin=None, namespace=None, check=True)``."""
+    return cluster.access.kubectl
+
+
+@pytest.fixture(scope="session")
+def helm(cluster: ClusterSession) -> Callable[..., Done]:
+    """``helm(*args, check=True)``."""
+    return cluster.access.helm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The official client, as the cluster's administrator."""
+
+    core: Any
+    apps: Any
+    batch: Any
+    custom: Any
+    dynamic: Any
+
+
+@pytest.fixture(scope="session")
+def api(cluster: ClusterSession) -> Iterator[Api]:
+    """Typed clients and the dynamic one on one connection pool."""
+    kubeconfig = str(cluster.local.home / cluster.local.name / "kubeconfig")
+    client = kubernetes.config.new_client_from_config(config_file=kubeconfig)
+    from kubernetes import dynamic  # noqa: PLC0415 - slow to import, needed here only
+
+    try:
+        yield Api(
+            core=kubernetes.client.CoreV1Api(client),
+            apps=kubernetes.client.AppsV1Api(client),
+            batch=kubernetes.client.BatchV1Api(client),
+            custom=kubernetes.client.CustomObjectsApi(client),
+            dynamic=dynamic.DynamicClient(client),
+        )
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., Any]:
+    """``wait_for(predicate, deadline_seconds, what, state=None)``: polls, returns the value.
+
+    A time-out raises with the last value, or with what ``state()`` says.
+    """
+    return harness_access.wait_for
+
+
+@pytest.fixture
+def namespace(cluster: ClusterSession, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh namespace with the claim ``models``; deleted afterwards without waiting."""
+    name = testing.namespace_name(request.node.name, os.getpid(), next(_NUMBERS))
+    make_namespace(cluster.access, name)
+    yield name
+    cluster.access.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+def make_namespace(access: Access, name: str) -> None:
+    """Namespace, claim, and the default service account that pods need."""
+    access.apply(storage.namespace(name))
+    access.apply(storage.claim(name, storage_class="", size="1Gi"))
+    harness_access.wait_for(
+        lambda: access.get("serviceaccount", "default", namespace=name),
+        30,
+        f"the default service account of {name}",
+    )
+
+
+@pytest.fixture
+def source(
+    cluster: ClusterSession, namespace: str, tmp_path: Path
+) -> Callable[[Mapping[str, str], str], str]:
+    """``source({file: text}, name)`` uploads a folder into the claim and returns its address."""
+
+    def put(files: Mapping[str, str], name: str = "model") -> str:
+        folder = tmp_path / f"source-{name}"
+        for path, text in files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return upload(
+            cluster.access,
+            namespace,
+            folder,
+            f"sources/{name}",
+            image=cluster.images.client,
+            user=USER,
+        )
+
+    return put
+
+
+@pytest.fixture
+def tiny_source(source: Callable[[Mapping[str, str], str], str]) -> Callable[..., str]:
+    """``tiny_source(namespace=None, name="tiny")``: a model that builds within seconds.
+
+    Its entrypoint is ``tiny:load``, its input float32 [n, 8], its output float32 [n, 4].
+    """
+
+    def put(_namespace: str | None = None, name: str = "tiny") -> str:
+        return source({"tiny.py": TINY_MODEL}, name)
+
+    return put
+
+
+@pytest.fixture
+def modelservice(namespace: str) -> Callable[..., dict[str, Any]]:
+    """``modelservice(name, uri, **spec)``: a manifest; ``spec`` is laid over the defaults."""
+
+    def make(
+        name: str = "tiny",
+        uri: str = "pvc://models/sources/tiny",
+        entrypoint: str = "tiny:load",
+        **spec: Any,
+    ) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "apiVersion": "modelservice.dev/v1alpha1",
+            "kind": "ModelService",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "model": {"source": {"pytorch": {"uri": uri, "entrypoint": entrypoint}}},
+                "optimization": {"maxDurationSeconds": 600},
+                "serving": {
+                    "latencyObjective": {"percentile": "99", "milliseconds": 200},
+                    "maxBatchSize": 4,
+                    "maxTuningDurationSeconds": 120,
+                    "resources": {
+                        "requests": {"cpu": "100m", "memory": "256Mi"},
+                        "limits": {"cpu": "1", "memory": "1Gi"},
+                    },
+                },
+                "scaling": {"minReplicas": 1, "maxReplicas": 3},
+            },
+        }
+        return merged(document, {"spec": spec})
+
+    return make
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid over ``base``: objects merged, anything else replaced."""
+    result = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both else copy.deepcopy(value)
+    return result
+
+
+@pytest.fixture
+def prometheus(cluster: ClusterSession) -> Iterator[Prometheus]:
+    """Prometheus; a test that stopped it finds it started again afterwards."""
+    control = Prometheus(access=cluster.access, url=cluster.prometheus_url)
+    yield control
+    control.scale(1)
+
+
+@pytest.fixture
+def operator(cluster: ClusterSession) -> Iterator[Operator]:
+    """The operator; a test that killed it finds it available again afterwards."""
+    control = Operator(access=cluster.access)
+    yield control
+    control.wait_until_available()

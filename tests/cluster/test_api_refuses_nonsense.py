@@ -1,0 +1,406 @@
+"""`kubectl apply` refuses nonsense, names the field and says what would be right.
+
+All through the API server's dry run, so that nothing is stored and no operator reacts.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+
+Kubectl = Callable[..., Any]
+
+GONE = object()
+ONNX = "spec.model.source.onnx"
+PYTORCH = "spec.model.source.pytorch"
+SERVING = "spec.serving.resources"
+BUILD = "spec.optimization.resources"
+
+
+def service(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A ModelService that is right, with ``changes``: dotted path → value, or ``GONE``."""
+    document: dict[str, Any] = {
+        "apiVersion": "modelservice.dev/v1alpha1",
+        "kind": "ModelService",
+        "metadata": {"name": "nonsense"},
+        "spec": {
+            "model": {"source": {"onnx": {"uri": "pvc://models/a.onnx"}}},
+            "serving": {"latencyObjective": {"milliseconds": 100}},
+        },
+    }
+    for path, value in changes.items():
+        put(document, path.split("."), value)
+    return copy.deepcopy(document)
+
+
+def put(node: dict[str, Any], path: list[str], value: object) -> None:
+    for part in path[:-1]:
+        node = node.setdefault(part, {})
+    if value is GONE:
+        del node[path[-1]]
+    else:
+        node[path[-1]] = value
+
+
+def dry_run(kubectl: Kubectl, document: Mapping[str, Any]) -> Any:
+    return kubectl(
+        "apply", "--dry-run=server", "-o", "json", "-f", "-",
+        stdin=json.dumps(document), namespace="default", check=False,
+    )  # fmt: skip
+
+
+PYTORCH_SOURCE = {"uri": "pvc://models/sources/a", "entrypoint": "model:load"}
+
+#: id, changes, the field that the answer must name, words that it must hold.
+REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("no spec", {"spec": GONE}, "spec", "Required value"),
+    ("no model", {"spec.model": GONE}, "spec.model", "Required value"),
+    ("no serving", {"spec.serving": GONE}, "spec.serving", "Required value"),
+    (
+        "no latency objective",
+        {"spec.serving": {}},
+        "spec.serving.latencyObjective",
+        "Required value",
+    ),
+    # names
+    ("name too long", {"metadata.name": "a" * 41}, "metadata.name", "at most 40 characters"),
+    ("name with a dot", {"metadata.name": "a.b"}, "metadata.name", "no dots"),
+    ("name starts with a digit", {"metadata.name": "1a"}, "metadata.name", "lower-case letter"),
+    # source
+    ("no source", {"spec.model.source": {}}, "spec.model.source", "give one of pytorch and onnx"),
+    (
+        "two sources",
+        {PYTORCH: PYTORCH_SOURCE},
+        "spec.model.source",
+        "only one source is possible",
+    ),
+    ("no uri", {ONNX: {}}, f"{ONNX}.uri", "Required value"),
+    ("empty uri", {f"{ONNX}.uri": ""}, f"{ONNX}.uri", "at least 1 chars long"),
+    ("unknown scheme", {f"{ONNX}.uri": "ftp://a/b.onnx"}, f"{ONNX}.uri", "must start with pvc://"),
+    ("plain path", {f"{ONNX}.uri": "/models/b.onnx"}, f"{ONNX}.uri", "must start with pvc://"),
+    ("file scheme", {f"{ONNX}.uri": "file:///etc"}, f"{ONNX}.uri", "must start with pvc://"),
+    ("uri without a host", {f"{ONNX}.uri": "s3:///b"}, f"{ONNX}.uri", "a bucket"),
+    (
+        "password in the uri",
+        {f"{ONNX}.uri": "https://me:secret@host/b.onnx"},
+        f"{ONNX}.uri",
+        "user names, passwords",
+    ),
+    ("uri climbs", {f"{ONNX}.uri": "pvc://a/../b"}, f"{ONNX}.uri", "'.' or '..'"),
+    ("long uri", {f"{ONNX}.uri": "s3://b/" + "a" * 1024}, f"{ONNX}.uri", "Too long"),
+    (
+        "no entrypoint",
+        {ONNX: GONE, PYTORCH: {"uri": "s3://b/a"}},
+        f"{PYTORCH}.entrypoint",
+        "Required value",
+    ),
+    *(
+        (
+            f"entrypoint {words!r}",
+            {ONNX: GONE, PYTORCH: {"uri": "s3://b/a", "entrypoint": words}},
+            f"{PYTORCH}.entrypoint",
+            "MODULE:FUNCTION",
+        )
+        for words in ("model.load", "model.py:", "a/b:load", "model:load()", "1m:load", "m:l:k")
+    ),
+    (
+        "digest of another kind",
+        {f"{ONNX}.digest": "md5:" + "0" * 32},
+        f"{ONNX}.digest",
+        "64 lower-case hexadecimal digits",
+    ),
+    ("long revision", {"spec.model.revision": "a" * 129}, "spec.model.revision", "Too long"),
+    # evaluation
+    (
+        "negative tolerance",
+        {"spec.evaluation.parity.absoluteTolerance": "-0.1"},
+        "spec.evaluation.parity.absoluteTolerance",
+        "not negative",
+    ),
+    (
+        "tolerance in words",
+        {"spec.evaluation.parity.relativeTolerance": "small"},
+        "spec.evaluation.parity.relativeTolerance",
+        "decimal number",
+    ),
+    (
+        "absurd tolerance",
+        {"spec.evaluation.parity.relativeTolerance": "1e10"},
+        "spec.evaluation.parity.relativeTolerance",
+        "at most 1e9",
+    ),
+    (
+        "tolerance without quotes",
+        {"spec.evaluation.parity.absoluteTolerance": 0.001},
+        "spec.evaluation.parity.absoluteTolerance",
+        "must be of type string",
+    ),
+    (
+        "cosine above one",
+        {"spec.evaluation.parity.minimumCosine": "1.01"},
+        "spec.evaluation.parity.minimumCosine",
+        "between 0 and 1",
+    ),
+    # optimization
+    (
+        "build of no time",
+        {"spec.optimization.maxDurationSeconds": 0},
+        "spec.optimization.maxDurationSeconds",
+        "greater than or equal to 60",
+    ),
+    (
+        "build of two days",
+        {"spec.optimization.maxDurationSeconds": 172800},
+        "spec.optimization.maxDurationSeconds",
+        "less than or equal to 86400",
+    ),
+    *(
+        (
+            f"build {name} {value!r} in {side}",
+            {BUILD: {side: {name: value}}},
+            f"{BUILD}.{side}.{name}",
+            words,
+        )
+        for side in ("requests", "limits")
+        for name, value, words in (
+            ("cpu", "-1", "cpu must be a quantity from 10m to 512"),
+            ("cpu", -1, "cpu must be a quantity from 10m to 512"),
+            ("cpu", "many", "cpu must be a quantity from 10m to 512"),
+            ("cpu", "2000", "cpu must be a quantity from 10m to 512"),
+            ("memory", "-2Gi", "memory must be a quantity from 64Mi to 16Ti"),
+            ("memory", 2, "memory must be a quantity from 64Mi to 16Ti"),
+            ("memory", "100m", "memory must be a quantity from 64Mi to 16Ti"),
+            ("memory", "2GB", "memory must be a quantity from 64Mi to 16Ti"),
+            ("memory", "1Pi", "memory must be a quantity from 64Mi to 16Ti"),
+        )
+    ),
+    (
+        "build limits below requests",
+        {BUILD: {"requests": {"memory": "4Gi"}, "limits": {"memory": "2Gi"}}},
+        BUILD,
+        "limits.memory is less than requests.memory",
+    ),
+    (
+        "build cpu limit below its request, number and string",
+        {BUILD: {"requests": {"cpu": 2}, "limits": {"cpu": "1500m"}}},
+        BUILD,
+        "limits.cpu is less than requests.cpu",
+    ),
+    # serving
+    ("runtime in capitals", {"spec.serving.runtime": "Triton"}, "spec.serving.runtime", "lower"),
+    *(
+        (
+            f"percentile {value}",
+            {"spec.serving.latencyObjective.percentile": value},
+            "spec.serving.latencyObjective.percentile",
+            'from "50" to "99.9"',
+        )
+        for value in ("0", "49.9", "100", "99.99", "p99", "-99")
+    ),
+    *(
+        (
+            f"latency of {value} ms",
+            {"spec.serving.latencyObjective.milliseconds": value},
+            "spec.serving.latencyObjective.milliseconds",
+            words,
+        )
+        for value, words in (
+            (0, "greater than or equal to 1"),
+            (-5, "greater than or equal to 1"),
+            (600001, "less than or equal to 600000"),
+            (0.5, "must be of type integer"),
+            ("100ms", "must be of type integer"),
+        )
+    ),
+    (
+        "batch of nothing",
+        {"spec.serving.maxBatchSize": 0},
+        "spec.serving.maxBatchSize",
+        "greater than or equal to 1",
+    ),
+    (
+        "endless tuning",
+        {"spec.serving.maxTuningDurationSeconds": 86400},
+        "spec.serving.maxTuningDurationSeconds",
+        "less than or equal to 7200",
+    ),
+    *(
+        (f"serving {name} {value!r}", {f"{SERVING}.limits": {name: value}}, field, words)
+        for name, value, field, words in (
+            ("cpu", "-1", f"{SERVING}.limits", "cpu must be from 10m to 512"),
+            ("cpu", -1, f"{SERVING}.limits[cpu]", "not negative"),
+            ("cpu", "2000", f"{SERVING}.limits", "cpu must be from 10m to 512"),
+            ("memory", "lots", f"{SERVING}.limits[memory]", "must be a quantity"),
+            ("memory", 1, f"{SERVING}.limits", "memory must be from 64Mi to 16Ti"),
+            ("memory", "100m", f"{SERVING}.limits", "memory must be from 64Mi to 16Ti"),
+            ("nvidia.com/gpu", "0.5", f"{SERVING}.limits", "whole numbers from 1 to 16"),
+            ("nvidia.com/gpu", 0, f"{SERVING}.limits", "whole numbers from 1 to 16"),
+            ("nvidia.com/gpu", 17, f"{SERVING}.limits", "whole numbers from 1 to 16"),
+            ("amd.com/gpu", 1, f"{SERVING}.limits", "known resources are"),
+            ("nvidia.com/mig-big", 1, f"{SERVING}.limits", "known resources are"),
+        )
+    ),
+    (
+        "serving limits below requests",
+        {SERVING: {"requests": {"memory": "1Gi"}, "limits": {"memory": 536870912}}},
+        SERVING,
+        "limits.memory is less than requests.memory",
+    ),
+    (
+        "a GPU in requests only",
+        {SERVING: {"requests": {"nvidia.com/gpu": 1}}},
+        SERVING,
+        "a GPU cannot be shared",
+    ),
+    (
+        "fewer GPUs in requests than in limits",
+        {SERVING: {"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": 2}}},
+        SERVING,
+        "a GPU cannot be shared",
+    ),
+    # scaling
+    (
+        "min above max",
+        {"spec.scaling": {"minReplicas": 5, "maxReplicas": 2}},
+        "spec.scaling.minReplicas",
+        "may not be more than maxReplicas",
+    ),
+    (
+        "min above the default of max",
+        {"spec.scaling.minReplicas": 5},
+        "spec.scaling.minReplicas",
+        "which is 4 when left out",
+    ),
+    *(
+        (f"{field} {value}", {f"spec.scaling.{field}": value}, f"spec.scaling.{field}", words)
+        for field, value, words in (
+            ("minReplicas", 0, "greater than or equal to 1"),
+            ("minReplicas", -1, "greater than or equal to 1"),
+            ("maxReplicas", 1001, "less than or equal to 1000"),
+            ("replicas", -1, "greater than or equal to 0"),
+            ("replicas", 1001, "less than or equal to 1000"),
+            ("mode", "auto", 'supported values: "Auto", "Recommend"'),
+        )
+    ),
+    # store
+    ("store without uri", {"spec.store": {}}, "spec.store.uri", "Required value"),
+    *(
+        (f"store {uri!r}", {"spec.store.uri": uri}, "spec.store.uri", words)
+        for uri, words in (
+            ("https://host/a", "must be pvc://CLAIM/PATH or s3://BUCKET/PREFIX"),
+            ("pvc://", "must be pvc://CLAIM/PATH or s3://BUCKET/PREFIX"),
+            ("s3://key:secret@b/a", "must be pvc://CLAIM/PATH or s3://BUCKET/PREFIX"),
+            ("pvc://a/../../b", "'.' or '..'"),
+        )
+    ),
+    (
+        "secret with a pvc store",
+        {"spec.store": {"uri": "pvc://models/x", "secretName": "s3"}},
+        "spec.store.secretName",
+        "neither spec.store.uri nor",
+    ),
+    (
+        "secret in capitals",
+        {"spec.store": {"uri": "s3://b/x", "secretName": "S3"}},
+        "spec.store.secretName",
+        "the name of a Secret",
+    ),
+    ("suspend in words", {"spec.suspend": "yes"}, "spec.suspend", "must be of type boolean"),
+    # unknown fields: kubectl's strict validation, which is its default
+    ("unknown field", {"spec.replica": 1}, "spec.replica", "unknown field"),
+    (
+        "unknown field deep down",
+        {"spec.serving.latencyObjective.milisecond": 1},
+        "spec.serving.latencyObjective.milisecond",
+        "unknown field",
+    ),
+    (
+        "GPU for the build",
+        {f"{BUILD}.limits": {"nvidia.com/gpu": 1}},
+        f"{BUILD}.limits.nvidia.com/gpu",
+        "unknown field",
+    ),
+]
+
+ACCEPTED: list[tuple[str, dict[str, Any]]] = [
+    ("the least", {}),
+    ("a name of 40", {"metadata.name": "a" + "-" * 38 + "b"}),
+    *(
+        (f"source {uri}", {f"{ONNX}.uri": uri})
+        for uri in (
+            "pvc://models",
+            "pvc://my.claim/a b/c.onnx",
+            "s3://bucket/a@b/v1..2/.hidden/",
+            "https://host.example:8443/a.tar.gz",
+            "http://10.0.0.7:80/a.onnx",
+        )
+    ),
+    ("pytorch", {ONNX: GONE, PYTORCH: {**PYTORCH_SOURCE, "digest": "sha256:" + "0" * 64}}),
+    ("deep entrypoint", {ONNX: GONE, PYTORCH: {"uri": "s3://b/a", "entrypoint": "a.b_c.d1:_f"}}),
+    (
+        "exact parity",
+        {
+            "spec.evaluation.parity": {
+                "absoluteTolerance": "0",
+                "relativeTolerance": "1e-5",
+                "minimumCosine": "1",
+            }
+        },
+    ),
+    *(
+        (f"percentile {value}", {"spec.serving.latencyObjective.percentile": value})
+        for value in ("50", "99", "99.9", "95.5")
+    ),
+    ("resources in numbers", {BUILD: {"requests": {"cpu": 2, "memory": 4294967296}}}),
+    ("no resources", {BUILD: {}, SERVING: {}}),
+    (
+        "equal resources, written differently",
+        {SERVING: {"requests": {"cpu": "1000m"}, "limits": {"cpu": 1, "memory": "2e9"}}},
+    ),
+    (
+        "a MIG slice",
+        {SERVING: {"limits": {"cpu": "4", "memory": "16Gi", "nvidia.com/mig-1g.10gb": 1}}},
+    ),
+    (
+        "a GPU on both sides",
+        {SERVING: {"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": 1}}},
+    ),
+    ("replicas by hand, none", {"spec.scaling.replicas": 0}),
+    ("replicas given back", {"spec.scaling.replicas": None}),
+    ("s3 store", {"spec.store": {"uri": "s3://b", "secretName": "my.secret"}}),
+    (
+        "secret for an s3 source with a pvc store",
+        {
+            f"{ONNX}.uri": "s3://b/a.onnx",
+            "spec.store": {"uri": "pvc://models/x", "secretName": "s3"},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
+def test_nonsense_is_refused_and_the_field_is_named(
+    kubectl: Kubectl, changes: dict[str, Any], field: str, words: str
+) -> None:
+    answer = dry_run(kubectl, service(changes))
+
+    assert answer.returncode != 0
+    flat = " ".join(answer.stderr.split())
+    assert field in flat
+    assert words in flat
+    assert "evaluation error" not in flat, "a rule broke instead of speaking"
+
+
+@pytest.mark.parametrize("changes", [row[1] for row in ACCEPTED], ids=[row[0] for row in ACCEPTED])
+def test_sense_is_accepted(kubectl: Kubectl, changes: dict[str, Any]) -> None:
+    answer = dry_run(kubectl, service(changes))
+
+    assert answer.returncode == 0, answer.stderr

@@ -1,0 +1,256 @@
+"""Kubernetes objects: what every pod must have, whatever the spec says."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import operator_samples as samples
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelservice_operator import manifests as m
+from modelservice_operator.api import names
+from modelservice_operator.api.service import ServiceKey
+from modelservice_operator.api.spec import Resources, Store
+from modelservice_operator.manifests.deployment import PRE_STOP_SECONDS, ServingVersion
+from modelservice_operator.manifests.storage import claim_volumes
+from modelservice_operator.plan.serving import Version, plan_serving
+from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.contract.codec import loads
+from modelservice_runtime.contract.requests import (
+    BuildRequest,
+    LatencyObjective,
+    SourceRequest,
+    TuneRequest,
+)
+
+SETTINGS = samples.settings()
+RUNTIME = SETTINGS.runtimes["triton"]
+S3 = Store(uri="s3://bucket/prefix", secret_name="s3-credentials")  # noqa: S106 - a name
+
+
+def build_request() -> BuildRequest:
+    """A build of the sample source."""
+    return BuildRequest(
+        namespace="demo",
+        name="tiny",
+        build_key="b" * 40,
+        attempt=1,
+        source=SourceRequest(kind="pytorch", uri="pvc://sources/tiny", entrypoint="tiny:load"),
+        store_uri="pvc://models/artifacts",
+        artifact_uri="pvc://models/artifacts/demo/tiny/b/1",
+        max_batch_size=16,
+        duration_seconds=600,
+    )
+
+
+def tune_request() -> TuneRequest:
+    """A tuning of the sample artifact."""
+    return TuneRequest(
+        namespace="demo",
+        name="tiny",
+        tuning_key="t" * 40,
+        attempt=1,
+        artifact_uri="pvc://models/artifacts/demo/tiny/b/1",
+        artifact_digest="sha256:" + "a" * 64,
+        backend="python",
+        objective=LatencyObjective(percentile=99, milliseconds=100),
+        max_batch_size=16,
+        cpu=1,
+        memory_limit_bytes=0,
+        duration_seconds=600,
+    )
+
+
+def serving(memory: int | None = None) -> ServingVersion:
+    """The sample artifact, tuned."""
+    version = Version(
+        artifact=samples.artifact(), build_key="b", profile=samples.profile(), tuning_key="t"
+    )
+    plan = plan_serving("tiny", version, backend="python", spec=samples.spec())
+    return ServingVersion(
+        artifact=version.artifact,
+        config=plan.config,
+        config_key=plan.config_key,
+        build_key="b",
+        tuning_key="t",
+        memory_bytes=memory,
+    )
+
+
+def the_build(store: Store = SETTINGS.store) -> dict[str, Any]:
+    """The build Job."""
+    return m.build_job(
+        samples.ref(), request=build_request(), spec=samples.spec(), store=store, settings=SETTINGS
+    )
+
+
+def the_tuning() -> dict[str, Any]:
+    """The tune Job."""
+    return m.tune_job(
+        samples.ref(),
+        request=tune_request(),
+        spec=samples.spec(),
+        store=SETTINGS.store,
+        runtime=RUNTIME,
+        settings=SETTINGS,
+    )
+
+
+def the_deployment(memory: int | None = None, **spec: Any) -> dict[str, Any]:
+    """The serving Deployment."""
+    return m.deployment(
+        samples.ref(),
+        spec=samples.spec(**spec),
+        store=S3,
+        runtime=RUNTIME,
+        settings=SETTINGS,
+        serving=serving(memory),
+    )
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The pod's spec inside a Job or Deployment."""
+    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return spec
+
+
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """All containers of a pod, init containers too."""
+    return [*pod.get("initContainers", ()), *pod["containers"]]
+
+
+PODS = pytest.mark.parametrize(
+    "manifest",
+    [the_build(), the_tuning(), the_deployment()],
+    ids=["build", "tune", "serving"],
+)
+
+
+@PODS
+def test_every_pod_is_restricted(manifest: dict[str, Any]) -> None:
+    pod = pod_of(manifest)
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in containers(pod):
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["requests"]
+
+
+@PODS
+def test_every_mount_has_its_volume_and_every_volume_is_mounted(manifest: dict[str, Any]) -> None:
+    pod = pod_of(manifest)
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    mounts = {mount["name"] for c in containers(pod) for mount in c["volumeMounts"]}
+    assert volumes == mounts
+    assert len(volumes) == len(pod["volumes"])
+
+
+@PODS
+def test_every_object_belongs_to_its_service(manifest: dict[str, Any]) -> None:
+    (owner,) = manifest["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["controller"]) == ("ModelService", "tiny", True)
+    assert manifest["metadata"]["labels"][names.NAME_LABEL] == "tiny"
+    labels = manifest["spec"]["template"]["metadata"]["labels"]
+    assert labels[names.NAME_LABEL] == "tiny"
+
+
+def test_a_build_writes_to_the_store_and_only_reads_the_source() -> None:
+    mounts = {
+        item["mountPath"]: item for item in pod_of(the_build())["containers"][0]["volumeMounts"]
+    }
+    assert mounts["/mnt/pvc/sources"]["readOnly"] is True
+    assert mounts["/mnt/pvc/models"]["readOnly"] is False
+
+
+def test_a_source_on_the_store_claim_shares_its_mount() -> None:
+    volumes = claim_volumes(("pvc://models/a", "pvc://models/b"), writable="pvc://models/b")
+    assert [mount["readOnly"] for mount in volumes.mounts] == [False]
+
+
+def test_the_request_travels_whole() -> None:
+    env = {item["name"]: item["value"] for item in pod_of(the_build())["containers"][0]["env"]}
+    assert loads(BuildRequest, env["MODELSERVICE_JOB"]) == build_request()
+
+
+def test_credentials_come_from_the_secret_that_is_named() -> None:
+    (container,) = pod_of(the_build(S3))["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "s3-credentials", "optional": False}}]
+    assert not pod_of(the_build())["containers"][0]["envFrom"]
+
+
+def test_final_exit_codes_end_the_job_and_disruptions_do_not_count() -> None:
+    ignore, fail = the_build()["spec"]["podFailurePolicy"]["rules"]
+    assert ignore["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+    assert fail["onExitCodes"]["values"] == sorted(exit_codes.FINAL)
+    assert exit_codes.INFRASTRUCTURE not in exit_codes.FINAL
+
+
+def test_the_deployment_leaves_the_replicas_to_the_balancer() -> None:
+    assert "replicas" not in the_deployment()["spec"]
+    replicas = m.replicas_manifest(ServiceKey("demo", "tiny"), 3)
+    assert replicas["spec"] == {"replicas": 3}
+
+
+def test_a_rollout_never_takes_a_pod_before_the_new_one_answers() -> None:
+    strategy = the_deployment()["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_a_stopping_pod_answers_until_its_connections_have_been_asked_to_end() -> None:
+    pod = pod_of(the_deployment())
+    (triton,) = pod["containers"]
+    flags = dict(arg.split("=") for arg in triton["args"] if "=" in arg)
+    age = int(flags["--grpc-max-connection-age"]) + int(flags["--grpc-max-connection-age-grace"])
+    assert triton["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", str(PRE_STOP_SECONDS)]
+    assert age < PRE_STOP_SECONDS * 1000
+    exit_seconds = int(flags["--exit-timeout-secs"])
+    assert pod["terminationGracePeriodSeconds"] > PRE_STOP_SECONDS + exit_seconds
+
+
+def test_another_configuration_is_another_template() -> None:
+    annotations = the_deployment()["spec"]["template"]["metadata"]["annotations"]
+    assert annotations == {names.CONFIG_ANNOTATION: serving().config_key}
+
+
+@given(st.integers(0, 8 << 30))
+def test_planned_memory_is_asked_for_and_never_above_the_limit(measured: int) -> None:
+    resources = pod_of(the_deployment(measured))["containers"][0]["resources"]
+    request, limit = resources["requests"]["memory"], 2 << 30
+    if request != "1Gi":
+        assert measured <= int(request) or int(request) == limit
+        assert int(request) <= limit
+
+
+def test_the_tuner_has_room_for_the_load_generator() -> None:
+    resources = pod_of(the_tuning())["containers"][0]["resources"]
+    assert int(resources["limits"]["memory"]) == 3 << 30
+
+
+def test_a_gpu_is_asked_for_where_the_spec_says_so() -> None:
+    limits = {"nvidia.com/gpu": "1", "memory": "2Gi"}
+    changed = dataclasses.replace(
+        samples.spec().serving, resources=Resources(requests={"cpu": "1"}, limits=limits)
+    )
+    pod = pod_of(the_deployment(serving=changed))
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert "nvidia.com/gpu" not in pod["initContainers"][0]["resources"]["limits"]
+
+
+def test_the_same_values_give_the_same_objects() -> None:
+    assert the_deployment() == the_deployment()
+    assert the_build() == the_build()
+
+
+def test_one_address_for_all_replicas() -> None:
+    service = m.service(samples.ref())
+    assert [port["port"] for port in service["spec"]["ports"]] == [8000, 8001]
+    assert service["spec"]["selector"] == names.selector("tiny")
+    budget = m.disruption_budget(samples.ref())
+    assert budget["spec"]["maxUnavailable"] == 1

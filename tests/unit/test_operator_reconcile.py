@@ -1,0 +1,315 @@
+"""One service through its life, at the boundary of the cluster's port."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from datetime import datetime, timedelta
+from typing import Any
+
+import operator_samples as samples
+import pytest
+from fake_cluster import FakeCluster
+from operator_samples import NOW
+
+from modelservice_operator.api import names
+from modelservice_operator.api.service import ServiceKey
+from modelservice_operator.fleet import Fleet
+from modelservice_operator.reconcile import Reconciler
+from modelservice_operator.telemetry import OperatorTelemetry
+from modelservice_runtime.contract.codec import dumps
+from modelservice_runtime.contract.results import BuildResult
+
+KEY = ServiceKey("demo", "tiny")
+
+
+class ScriptedClock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.moment = NOW
+
+    def now(self) -> datetime:
+        """The scripted time."""
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.moment += timedelta(seconds=seconds)
+
+
+class World:
+    """A cluster, a clock and the reconciler between them."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster(NOW)
+        self.clock = ScriptedClock()
+        self.fleet = Fleet()
+        self.reconciler = Reconciler(
+            cluster=self.cluster,
+            clock=self.clock,
+            fleet=self.fleet,
+            settings=samples.settings(),
+            telemetry=OperatorTelemetry(limit_seconds=60),
+        )
+
+    def apply(self, spec: Any = None, generation: int = 1) -> None:
+        """``kubectl apply`` of the service."""
+        known = self.cluster.objects.get((names.KIND, *KEY), {})
+        self.cluster.add(
+            {
+                "kind": names.KIND,
+                "metadata": {
+                    "namespace": "demo",
+                    "name": "tiny",
+                    "uid": "uid-1",
+                    "generation": generation,
+                },
+                "spec": copy.deepcopy(spec or samples.MINIMAL_SPEC),
+                "status": known.get("status", {}),
+            }
+        )
+
+    def look(self) -> float | None:
+        """One reconcile."""
+        return asyncio.run(self.reconciler(KEY))
+
+    def end_job(self, kind: str, message: str, *, failed: bool = False, code: int = 0) -> None:
+        """The newest Job of a kind ends, its pod leaving ``message``."""
+        job = [
+            item
+            for item in self.cluster.all("Job")
+            if item["metadata"]["labels"][names.KIND_LABEL] == kind
+        ][-1]
+        name = job["metadata"]["name"]
+        job["status"] = {
+            "conditions": [
+                {
+                    "type": "Failed" if failed else "Complete",
+                    "status": "True",
+                    "lastTransitionTime": self.clock.now().isoformat(),
+                }
+            ]
+        }
+        self.cluster.add(
+            {
+                "kind": "Pod",
+                "metadata": {
+                    "namespace": "demo",
+                    "name": f"{name}-pod",
+                    "labels": {
+                        names.NAME_LABEL: "tiny",
+                        names.COMPONENT_LABEL: kind,
+                        "batch.kubernetes.io/job-name": name,
+                    },
+                },
+                "status": {
+                    "containerStatuses": [
+                        {"state": {"terminated": {"exitCode": code, "message": message}}}
+                    ]
+                },
+            }
+        )
+
+    def key_of(self, kind: str) -> str:
+        """The key of the newest Job of a kind."""
+        jobs = [
+            item["metadata"]["labels"]
+            for item in self.cluster.all("Job")
+            if item["metadata"]["labels"][names.KIND_LABEL] == kind
+        ]
+        return str(jobs[-1][names.KEY_LABEL])
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The service's status."""
+        status: dict[str, Any] = self.cluster.objects[names.KIND, *KEY]["status"]
+        return status
+
+    def condition(self, type_: str) -> dict[str, Any]:
+        """One condition."""
+        found: dict[str, Any] = next(c for c in self.status["conditions"] if c["type"] == type_)
+        return found
+
+    def built(self) -> None:
+        """A service whose build has succeeded."""
+        self.apply()
+        self.look()
+        self.end_job(names.BUILD, samples.build_result(self.key_of(names.BUILD)))
+        self.look()
+
+    def pods_answer(self, count: int = 1) -> None:
+        """The Deployment reports that all its replicas are there."""
+        deployment = self.cluster.objects["Deployment", *KEY]
+        deployment["spec"]["replicas"] = count
+        deployment["status"] = {
+            "observedGeneration": 1,
+            "replicas": count,
+            "readyReplicas": count,
+            "updatedReplicas": count,
+        }
+
+
+@pytest.fixture
+def world() -> World:
+    """A world without any object."""
+    return World()
+
+
+def test_first_sight_writes_every_condition_and_starts_the_build(world: World) -> None:
+    world.apply()
+    assert world.look() == pytest.approx(3.0)
+    assert len(world.cluster.all("Job")) == 1
+    types = [c["type"] for c in world.status["conditions"]]
+    assert types[:6] == [
+        "Ready", "ArtifactReady", "AccuracyGoalMet", "Tuned", "Available", "MetricsAvailable",
+    ]  # fmt: skip
+    assert world.condition("Ready")["reason"] == "Building"
+    assert world.condition("Reconciling")["status"] == "True"
+    assert world.status["observedGeneration"] == 1
+    assert world.status["endpoint"]["grpc"] == "tiny.demo.svc:8001"
+
+
+def test_twenty_applies_start_one_job(world: World) -> None:
+    world.apply()
+    for _ in range(20):
+        world.look()
+    assert len(world.cluster.all("Job")) == 1
+
+
+def test_nothing_is_written_when_nothing_has_changed(world: World) -> None:
+    world.built()
+    world.look()
+    world.cluster.calls.clear()
+    world.look()
+    assert "patch status" not in world.cluster.calls
+    assert not any(call.startswith("create") for call in world.cluster.calls)
+
+
+def test_a_build_leads_to_pods_and_a_tuning(world: World) -> None:
+    world.built()
+    assert world.condition("ArtifactReady")["status"] == "True"
+    assert world.condition("AccuracyGoalMet")["reason"] == "ParityHeld"
+    assert len(world.cluster.all("Job")) == 2
+    assert world.cluster.objects["Deployment", *KEY]["spec"]["replicas"] == 1
+    world.pods_answer()
+    world.look()
+    assert world.condition("Ready")["reason"] == "ServingUntuned"
+
+
+def test_a_tuning_changes_the_configuration_and_is_ready(world: World) -> None:
+    world.built()
+    world.end_job(names.TUNE, samples.tune_result(world.key_of(names.TUNE)))
+    world.look()
+    world.pods_answer()
+    world.look()
+    assert world.condition("Ready") == world.condition("Ready") | {
+        "status": "True", "reason": "Serving",
+    }  # fmt: skip
+    assert world.status["tuning"]["maxBatchSize"] == 8
+    assert world.fleet.views[KEY].capacity_rows_per_second == 50.0
+    assert not any(c["type"] == "Reconciling" for c in world.status["conditions"])
+
+
+def rejection(world: World) -> str:
+    """The result of a build that lost accuracy."""
+    return dumps(
+        BuildResult(
+            key=world.key_of(names.BUILD),
+            attempt=1,
+            outcome="Rejected",
+            reason="ParityRejected",
+            message="output y at batch 2: cosine 0.91 is below 0.9999",
+        )
+    )
+
+
+def test_a_rejected_build_says_why_in_condition_and_event_with_its_log(world: World) -> None:
+    world.apply()
+    world.look()
+    world.end_job(names.BUILD, rejection(world), failed=True, code=11)
+    world.cluster.logs[world.cluster.all("Pod")[-1]["metadata"]["name"]] = "line before the end"
+    world.look()
+    assert world.condition("AccuracyGoalMet")["status"] == "False"
+    assert "cosine 0.91" in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["reason"] == "ParityRejected"
+    warnings = [e for e in world.cluster.events if e[0] == "Warning"]
+    assert any(
+        "cosine 0.91" in words and "line before the end" in words for _, _, words in warnings
+    )
+    assert not world.cluster.all("Deployment")
+
+
+def test_a_rejected_new_build_leaves_the_old_artifact_serving(world: World) -> None:
+    world.built()
+    world.end_job(names.TUNE, samples.tune_result(world.key_of(names.TUNE)))
+    world.look()
+    world.pods_answer()
+    world.look()
+    before = copy.deepcopy(world.cluster.objects["Deployment", *KEY]["metadata"]["annotations"])
+    spec = copy.deepcopy(dict(samples.MINIMAL_SPEC))
+    spec["model"]["revision"] = "2"
+    world.apply(spec, generation=2)
+    world.look()
+    world.end_job(names.BUILD, rejection(world), failed=True, code=11)
+    world.look()
+    assert world.cluster.objects["Deployment", *KEY]["metadata"]["annotations"] == before
+    assert world.condition("Ready")["status"] == "True"
+    assert world.condition("Ready")["reason"] == "ServingLastGoodArtifact"
+    assert world.status["observedGeneration"] == 2
+
+
+def test_a_spec_that_cannot_be_used_harms_nothing_and_is_said(world: World) -> None:
+    world.built()
+    world.pods_answer()
+    jobs = len(world.cluster.all("Job"))
+    spec = copy.deepcopy(dict(samples.MINIMAL_SPEC))
+    spec["serving"]["runtime"] = "tpu"
+    world.apply(spec, generation=2)
+    world.look()
+    assert world.condition("Stalled")["reason"] == "SpecUnusable"
+    assert "spec.serving.runtime" in world.condition("Ready")["message"]
+    assert world.condition("Ready")["status"] == "True"
+    assert len(world.cluster.all("Job")) == jobs
+
+
+def test_a_changed_spec_stops_the_running_build_and_starts_another(world: World) -> None:
+    world.apply()
+    world.look()
+    first = world.cluster.all("Job")[0]["metadata"]["name"]
+    spec = copy.deepcopy(dict(samples.MINIMAL_SPEC))
+    spec["model"]["revision"] = "2"
+    world.apply(spec, generation=2)
+    world.look()
+    (job,) = world.cluster.all("Job")
+    assert job["metadata"]["name"] != first
+
+
+def test_a_crash_is_tried_again_after_a_pause_that_is_announced(world: World) -> None:
+    world.apply()
+    world.look()
+    world.end_job(names.BUILD, "segmentation fault", failed=True, code=139)
+    pause = world.look()
+    assert pause == pytest.approx(30)
+    assert "segmentation fault" in world.condition("ArtifactReady")["message"]
+    assert "attempt 2 starts at" in world.condition("ArtifactReady")["message"]
+    world.clock.advance(31)
+    world.look()
+    assert len(world.cluster.all("Job")) == 2
+
+
+def test_a_deleted_service_is_forgotten(world: World) -> None:
+    world.apply()
+    world.look()
+    del world.cluster.objects[names.KIND, *KEY]
+    assert world.look() is None
+    assert KEY not in world.fleet.views
+
+
+def test_transition_times_move_only_with_the_status(world: World) -> None:
+    world.apply()
+    world.look()
+    before = world.condition("Ready")["lastTransitionTime"]
+    world.clock.advance(60)
+    world.built()
+    assert world.condition("Ready")["lastTransitionTime"] == before
