@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from modelservice_harness.access import Access
 from modelservice_harness.console import Console
-from modelservice_harness.errors import WaitTimeout
+from modelservice_harness.errors import HarnessError, WaitTimeout
 
 from .loadpod import Second
 from .timeline import Sample, Timeline
@@ -53,9 +53,12 @@ class Observer:
 
         Raises:
             WaitTimeout: it did not hold in time; the message holds the last conditions.
+            HarnessError: the service is stalled, so that waiting is in vain.
         """
         end = time.monotonic() + deadline_seconds
         while not predicate(self.look()):
+            if self.view.stalled:
+                raise HarnessError(f"{what}: it is stalled: {self.view.stalled}")
             if time.monotonic() >= end:
                 raise WaitTimeout(
                     f"{what}: not within {deadline_seconds:g} s; last state: {self._words()}"

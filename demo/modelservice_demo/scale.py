@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+#: Below this there is nothing to label.
+_NOTHING = 1e-9
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -24,7 +26,7 @@ class Axis:
 
 def round_step(high: float, most: int) -> float:
     """The smallest step of the form 1, 2, 2.5 or 5 times 10ⁿ that needs at most ``most`` ticks."""
-    if high <= 0:
+    if high < _NOTHING:
         return 1.0
     raw = high / most
     power = 10.0 ** math.floor(math.log10(raw))

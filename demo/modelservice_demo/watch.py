@@ -54,6 +54,12 @@ class View:
         """Whether the condition Ready is True."""
         return self.conditions.get("Ready", ("", "", ""))[0] == "True"
 
+    @property
+    def stalled(self) -> str:
+        """What the condition Stalled says while it is True, else empty."""
+        status, _, message = self.conditions.get("Stalled", ("", "", ""))
+        return message if status == "True" else ""
+
 
 EMPTY = View(conditions={}, progress="", desired=0, ready=0, capacity=None, decisions=(), pods={})
 
@@ -112,7 +118,8 @@ def changes(before: View, after: View) -> Iterator[str]:
     """A line for each difference worth telling, in the order of the path."""
     for kind in CONDITIONS:
         now = after.conditions.get(kind)
-        if now is not None and now != before.conditions.get(kind):
+        # While a Job runs the message repeats its progress, which has a line of its own.
+        if now is not None and now[:2] != before.conditions.get(kind, ("", "", ""))[:2]:
             status, reason, message = now
             yield f"{kind}={status} ({reason}) {message}".rstrip()
     if after.progress and after.progress != before.progress:

@@ -79,7 +79,8 @@ def image_map(names: ImageNames, folders: ImageFolders) -> dict[str, Any]:
 
 def _python_image(folders: ImageFolders, environment: Path, *, user: int) -> dict[str, Any]:
     return _entry(
-        path=[folders.project / "bin", environment / "bin"],
+        # The programs of harness/triton, where an environment has them, before the wheel's own.
+        path=[folders.project / "bin", environment / "triton" / "bin", environment / "bin"],
         binds=[environment, folders.project, folders.python],
         env={
             "PYTHONPATH": str(folders.project / "site"),

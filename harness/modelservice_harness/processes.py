@@ -41,7 +41,7 @@ def tail(path: Path, lines: int = _TAIL_LINES) -> str:
             text = stream.read().decode(errors="replace")
     except OSError:
         return ""
-    rows = [row.rsplit("\r", 1)[-1] for row in text.splitlines() if row.strip()]
+    rows = [row.rstrip("\r").rsplit("\r", 1)[-1] for row in text.split("\n") if row.strip()]
     return "\n".join(rows[-lines:])
 
 

@@ -15,13 +15,13 @@ from datetime import datetime
 from typing import Any
 
 from . import manifests as m
-from .api import conditions as c
 from .api import names
 from .api.errors import SpecError
 from .api.service import ServiceKey, ServiceRef
 from .api.spec import ModelServiceSpec, parse_spec
 from .fleet import Fleet, ServiceView
 from .plan.conditions import Facts
+from .plan.events import events_of
 from .plan.jobs import Paused, Running, result_text
 from .plan.observed import Children, parse_children
 from .plan.progress import last_progress
@@ -35,11 +35,6 @@ from .settings import Settings
 PROGRESS_SECONDS = 3.0
 LOG_TAIL_LINES = 20
 _EVENT_TAIL_CHARACTERS = 600
-
-#: Conditions whose change to False a person should look at.
-_WARN_WHEN_FALSE = {c.ARTIFACT_READY, c.ACCURACY_GOAL_MET, c.AVAILABLE, c.METRICS_AVAILABLE}
-#: Reasons that are stages on the way up, not trouble.
-_QUIET = {"NotDeployed", "PodsStarting", "Suspended", "ScaledToZero"}
 
 logger = logging.getLogger(__name__)
 
@@ -260,25 +255,14 @@ class Reconciler:
         if _without_nulls(status) != _without_nulls(previous):
             await self._cluster.patch_status(look.ref.key, status)
         before = previous.get("conditions", [])
-        for condition in changed_conditions(status["conditions"], before):
-            await self._say(look, condition, tail, now, first=not before)
+        changed = changed_conditions(status["conditions"], before)
+        for event in events_of(changed, tail=tail, first=not before):
+            await self._event(look, event.type, event.reason, event.message, now)
         known = {_decision_key(item) for item in previous.get("decisions", ())}
         for decision in status["decisions"]:
             if _decision_key(decision) not in known:
                 words = f"{decision['from']} → {decision['to']}: {decision['reason']}"
                 await self._event(look, "Normal", "Rescaled", words, now)
-
-    async def _say(
-        self, look: _Look, condition: Mapping[str, Any], tail: str, now: datetime, *, first: bool
-    ) -> None:
-        if condition["status"] == "Unknown" or (first and condition["status"] == "False"):
-            return
-        bad = condition["type"] in _WARN_WHEN_FALSE and condition["status"] == "False"
-        bad = (bad or condition["type"] == c.STALLED) and condition["reason"] not in _QUIET
-        words = condition["message"]
-        if tail and condition["type"] in {c.ARTIFACT_READY, c.STALLED} and bad:
-            words = f"{words}\nlast lines of its log:\n{tail}"
-        await self._event(look, "Warning" if bad else "Normal", condition["reason"], words, now)
 
     async def _event(
         self, look: _Look, type_: str, reason: str, message: str, now: datetime

@@ -56,7 +56,7 @@ TINY_MODEL = textwrap.dedent(
     def load():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
-        return model.eval(), (torch.randn(2, 8),)
+        return model.eval(), {"input": torch.randn(4, 8)}
     '''
 ).lstrip()
 
@@ -212,6 +212,27 @@ def make_namespace(access: Access, name: str) -> None:
         30,
         f"the default service account of {name}",
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_namespace(
+    cluster: ClusterSession, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """``tiny_namespace(name)``: a namespace for several tests, with the tiny model uploaded.
+
+    The model lies at ``pvc://models/sources/tiny``; the namespace is the caller's to delete.
+    """
+
+    def make(name: str) -> str:
+        make_namespace(cluster.access, name)
+        folder = tmp_path_factory.mktemp(name) / "tiny"
+        folder.mkdir()
+        (folder / "tiny.py").write_text(TINY_MODEL)
+        image = cluster.images.client
+        upload(cluster.access, name, folder, "sources/tiny", image=image, user=USER)
+        return name
+
+    return make
 
 
 @pytest.fixture

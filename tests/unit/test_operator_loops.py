@@ -79,7 +79,7 @@ def test_the_worker_of_a_gone_service_ends() -> None:
         queue.mark_dirty(KEY)
         await asyncio.wait_for(looks.seen.wait(), 5)
         async with asyncio.timeout(5):
-            while len(queue):
+            while len(queue):  # noqa: ASYNC110 - the queue has no event for an ending
                 await asyncio.sleep(0)
         return len(queue)
 

@@ -110,7 +110,10 @@ class Connection:
 class Load:
     """Sends at the asked rate and counts."""
 
-    def __init__(self, address: str, requests: list[service_pb2.ModelInferRequest]) -> None:
+    def __init__(
+        self, address: str, requests: list[service_pb2.ModelInferRequest], rate_file: Path
+    ) -> None:
+        self._rate_file = rate_file
         self._connections = [Connection(address) for _ in range(CONNECTIONS)]
         self._requests = requests
         self._counters = Counters()
@@ -129,7 +132,7 @@ class Load:
 
     async def _read_rate(self) -> None:
         while True:
-            self.rate = _read_number(RATE_FILE)
+            self.rate = _read_number(self._rate_file)
             await asyncio.sleep(0.25)
 
     async def _send(self) -> None:
@@ -201,7 +204,7 @@ def main() -> None:
 
 
 async def _main(address: str, requests: list[service_pb2.ModelInferRequest]) -> None:
-    await Load(address, requests).run()
+    await Load(address, requests, RATE_FILE).run()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 package images
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -34,7 +35,9 @@ func Parse(data []byte) (map[string]Image, error) {
 	var file struct {
 		Images map[string]Image `json:"images"`
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
 		return nil, fmt.Errorf("image map: %w", err)
 	}
 	for name, image := range file.Images {

@@ -26,6 +26,9 @@ func (p paths) conf(name string) string { return p.dir("pki", name+".kubeconfig"
 
 const etcdAddress = "127.0.0.1:2379"
 
+// frontProxy is the identity by which the API server vouches for users to aggregated servers.
+const frontProxy = "front-proxy-client"
+
 func etcd(p paths) component {
 	return component{"etcd", []string{
 		"etcd", "--data-dir=" + p.dir("etcd"), "--cert-file=" + p.pki("etcd.crt"),
@@ -51,6 +54,13 @@ func apiServer(p paths) component {
 		"--service-account-key-file=" + p.pki("service-account.pub"),
 		"--service-account-signing-key-file=" + p.pki("service-account.key"),
 		"--service-account-issuer=https://kubernetes.default.svc",
+		"--requestheader-client-ca-file=" + p.pki("ca.crt"),
+		"--requestheader-allowed-names=" + frontProxy,
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + p.pki(frontProxy+".crt"),
+		"--proxy-client-key-file=" + p.pki(frontProxy+".key"),
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--bind-address=" + network.Gateway,
@@ -78,6 +88,8 @@ func controllerManager(p paths) component {
 		"--use-service-account-credentials",
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
+		// With the default of 20 requests a second the start alone takes five seconds.
+		"--kube-api-qps=500", "--kube-api-burst=1000",
 		"--node-monitor-period=1s",
 		"--node-monitor-grace-period=8s",
 		"--controllers=*,-ttl,-bootstrapsigner,-tokencleaner,-nodeipam",
@@ -102,6 +114,9 @@ func proxy(p paths) component {
 		"--proxy-mode=nftables",
 		"--hostname-override=" + NodeName(1),
 		"--cluster-cidr=" + network.PodCIDR,
+		// One proxy serves all nodes, and takes only the pods of "its own" to be able to reach
+		// themselves: the others would get no answer without this.
+		"--masquerade-all",
 		// It may not write the kernel's settings.
 		"--conntrack-max-per-core=0", "--conntrack-min=0",
 		"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",

@@ -16,6 +16,7 @@ func clients(nodes int) map[string]pki.Identity {
 		"kube-proxy":              {User: "system:kube-proxy"},
 		"provisioner":             {User: "provisioner", Groups: []string{"system:masters"}},
 		"kubelet-client":          {User: "kube-apiserver", Groups: []string{"system:masters"}},
+		frontProxy:                {User: frontProxy},
 		"etcd-client":             {User: "kube-apiserver-etcd"},
 	}
 	for n := 1; n <= nodes; n++ {

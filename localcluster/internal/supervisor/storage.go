@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -11,6 +12,9 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
 )
 
 const (
@@ -21,7 +25,7 @@ const (
 	// volume can be seen.
 	sizeLimit = "localcluster.modelservice.dev/size-limit"
 
-	provisionInterval = 500 * time.Millisecond
+	provisionRetry = time.Second
 )
 
 // startProvisioner makes the default storage class and serves its claims with folders.
@@ -38,50 +42,77 @@ func (s *supervisor) startProvisioner(ctx context.Context) error {
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
+	wake, err := s.watchStorage(ctx)
+	if err != nil {
+		return err
+	}
 	go func() {
-		for ctx.Err() == nil {
+		for range wake {
 			if err := s.provision(ctx); err != nil {
 				fmt.Println("provisioner:", err)
+				time.AfterFunc(provisionRetry, func() { nudge(wake) })
 			}
-			time.Sleep(provisionInterval)
 		}
 	}()
 	return nil
 }
 
-func (s *supervisor) provision(ctx context.Context) error {
-	claims, err := s.client.CoreV1().PersistentVolumeClaims("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
+// watchStorage keeps claims and volumes at hand, and says when one of them changes.
+func (s *supervisor) watchStorage(ctx context.Context) (chan struct{}, error) {
+	factory := informers.NewSharedInformerFactory(s.client, 0)
+	wake := make(chan struct{}, 1)
+	handler := cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { nudge(wake) },
+		UpdateFunc: func(_, _ any) { nudge(wake) },
 	}
-	for _, claim := range claims.Items {
-		if waits(claim) {
-			if err := s.makeVolume(ctx, claim); err != nil {
-				return err
-			}
+	claims := factory.Core().V1().PersistentVolumeClaims()
+	volumes := factory.Core().V1().PersistentVolumes()
+	s.claims, s.volumes = claims.Lister(), volumes.Lister()
+	for _, informer := range []cache.SharedIndexInformer{claims.Informer(), volumes.Informer()} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return nil, err
 		}
 	}
-	volumes, err := s.client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	for _, volume := range volumes.Items {
-		if volume.Status.Phase == corev1.VolumeReleased && volume.Spec.StorageClassName == storageClass {
-			if err := s.dropVolume(ctx, volume.Name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	factory.Start(ctx.Done())
+	return wake, nil
 }
 
-func waits(claim corev1.PersistentVolumeClaim) bool {
+// nudge asks for one more round; a round that is asked for already is enough.
+func nudge(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *supervisor) provision(ctx context.Context) error {
+	claims, err := s.claims.List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, claim := range claims {
+		if waits(claim) {
+			failures = append(failures, s.makeVolume(ctx, claim))
+		}
+	}
+	volumes, err := s.volumes.List(labels.Everything())
+	failures = append(failures, err)
+	for _, volume := range volumes {
+		if volume.Status.Phase == corev1.VolumeReleased && volume.Spec.StorageClassName == storageClass {
+			failures = append(failures, s.dropVolume(ctx, volume.Name))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func waits(claim *corev1.PersistentVolumeClaim) bool {
 	class := claim.Spec.StorageClassName
 	return claim.Status.Phase == corev1.ClaimPending && claim.Spec.VolumeName == "" &&
 		class != nil && *class == storageClass
 }
 
-func (s *supervisor) makeVolume(ctx context.Context, claim corev1.PersistentVolumeClaim) error {
+func (s *supervisor) makeVolume(ctx context.Context, claim *corev1.PersistentVolumeClaim) error {
 	name := "pvc-" + string(claim.UID)
 	folder := s.Dir.Path("volumes", name)
 	size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
@@ -97,8 +128,8 @@ func (s *supervisor) makeVolume(ctx context.Context, claim corev1.PersistentVolu
 			StorageClassName: storageClass,
 			AccessModes:      claim.Spec.AccessModes,
 			Capacity:         corev1.ResourceList{corev1.ResourceStorage: size},
-			// Deleted by us: the controller has no deleter for host paths outside of /tmp.
-			PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
+			// By us: the controller leaves volumes to the provisioner that is noted above.
+			PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimDelete,
 			ClaimRef: &corev1.ObjectReference{
 				Kind: "PersistentVolumeClaim", APIVersion: "v1",
 				Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID,

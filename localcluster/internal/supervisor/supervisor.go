@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"k8s.io/client-go/kubernetes"
+	listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"modelservice.dev/localcluster/internal/network"
@@ -47,6 +48,9 @@ type supervisor struct {
 	Options
 	paths  paths
 	client kubernetes.Interface
+
+	claims  listers.PersistentVolumeClaimLister
+	volumes listers.PersistentVolumeLister
 
 	mu        sync.Mutex
 	processes map[string]*exec.Cmd

@@ -110,7 +110,7 @@ def _wish(
     now: datetime,
     settings: BalancerSettings,
 ) -> _Wish:
-    available, reason, message = _metrics(reading)
+    available, reason, message = _metrics(view, reading)
     current = view.scaling.min_replicas if view.replicas is None else view.replicas
     bounded = _bounded(current, view.scaling)
     fixed = _fixed(view, bounded, reading)
@@ -135,7 +135,9 @@ def _wish(
     )
 
 
-def _metrics(reading: LoadReading) -> tuple[bool, str, str]:
+def _metrics(view: ServiceView, reading: LoadReading) -> tuple[bool | None, str, str]:
+    if isinstance(reading, NoData) and view.ready_replicas == 0:
+        return None, "NoReplicas", "no replica answers, so there is no load to read"
     if isinstance(reading, NoData):
         return False, reading.reason, f"{reading.message}; the replica count is held"
     words = f"{reading.rows_per_second:.1f} rows/s offered"

@@ -232,7 +232,7 @@ def metrics_available(facts: Facts) -> Condition:
         return Condition(
             type=c.METRICS_AVAILABLE,
             status=None,
-            reason="NotLookedYet",
+            reason=verdict.metrics_reason if verdict else "NotLookedYet",
             message=verdict.metrics_message if verdict else "The load has not been read yet",
         )
     return Condition(

@@ -81,6 +81,8 @@ class Scratch:
             **threads,
             **{name: str(self._home / name.lower()) for name in caches},
             "HOME": str(self._home),
+            # A user without an entry in passwd has no name otherwise.
+            "USER": "builder",
             "TMPDIR": str(self._tmp),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",

@@ -95,7 +95,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401 - reflect
         if not isinstance(value, Mapping):
             raise ContractError(f"{path}: expected an object")
         return {str(k): _convert(args[1], v, f"{path}.{k}") for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return decode(hint, value, path)
     return _scalar(hint, value, path)
 

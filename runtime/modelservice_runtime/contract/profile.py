@@ -22,7 +22,7 @@ class Profile:
     replica serves within the objective. Replicas do not pool (``routing``: each has its own
     queue behind a random split), so c replicas give c times that.
     ``throughput_rows_per_second``: closed-loop rate at the chosen setting.
-    ``queue_timeout_microseconds``: objective − L(B), at least 1; 0 means none.
+    ``queue_timeout_microseconds``: objective - L(B), at least 1; 0 means none.
     ``objective_met``: False when even batch 1 misses it; best effort is served then.
     """
 

@@ -118,24 +118,6 @@ def check_file(entry: FileEntry, path: Path) -> None:
         )
 
 
-def download_tree(store: Store, target: Path) -> list[str]:
-    """Copy every file under ``store`` to ``target``; returns the relative paths.
-
-    Raises:
-        NotInStore: nothing lies there.
-        StoreUnavailable: the store cannot be used.
-    """
-    with explained(store.uri):
-        found = sorted(store.filesystem.find(store.root))
-    if not found:
-        raise NotInStore(f"{store.uri}: nothing lies there; check the address")
-    names = [path.removeprefix(store.root).lstrip("/") for path in found]
-    for name in names:
-        if name and not name.endswith("/"):
-            download(store, name, target / name)
-    return names
-
-
 def download(store: Store, name: str, target: Path) -> None:
     """Copy one file of ``store`` to ``target``; it appears there whole or not at all.
 

@@ -1,0 +1,122 @@
+"""What perf_analyzer wrote → a measurement. Pure; anything unexpected is an error in words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from dataclasses import dataclass
+
+_THROUGHPUT = "Inferences/Second"
+_PERCENTILE = re.compile(r"^p(\d+) latency$")
+_REQUESTS = re.compile(r"^\s*Request count: (\d+)\s*$", re.MULTILINE)
+_DELAYED = re.compile(r"([\d.]+)% of the requests were delayed")
+#: The line that says what went wrong, among many.
+_TROUBLE = re.compile(r"^.*(?:rror|ailed|nvalid|nable|annot).*$", re.MULTILINE)
+_NO_WINDOW = "Failed to obtain stable measurement"
+_EMPTY_WINDOW = "No valid requests recorded"
+_SPAN = re.compile(rb'"timestamp":(\d+).*?"response_timestamps":\[(\d+)', re.DOTALL)
+_FEW_CHARACTERS = 300
+_MICROSECONDS = 1e3
+
+
+class OutputUnreadableError(ValueError):
+    """perf_analyzer's output has no (usable) figures; the message says what it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One run of perf_analyzer.
+
+    ``rows_per_second``: answered rows; ``percentiles_ms``: request latency by percentile, as
+    the client saw it; ``requests``: how many they come from; ``delayed_percent``: requests that
+    went out late (open loop), because the generator could not keep up.
+    """
+
+    rows_per_second: float
+    percentiles_ms: dict[int, float]
+    requests: int
+    delayed_percent: float = 0.0
+
+    def percentile_ms(self, percentile: float) -> float:
+        """Latency at ``percentile``, or at the next larger one that was measured.
+
+        Raises:
+            OutputUnreadableError: there is none.
+        """
+        above = [known for known in self.percentiles_ms if known >= percentile]
+        if not above:
+            raise OutputUnreadableError(f"perf_analyzer's report has no p{percentile:g}")
+        return self.percentiles_ms[min(above)]
+
+
+def parse_report(report: str, log: str) -> Measurement:
+    """The measurement in perf_analyzer's CSV report and its printed log.
+
+    Raises:
+        OutputUnreadableError: the report is empty, cut short or has no finite figures.
+    """
+    rows = list(csv.DictReader(io.StringIO(report)))
+    if len(rows) != 1:
+        raise OutputUnreadableError(f"perf_analyzer reported {len(rows)} measurements, not one")
+    row = {name: value for name, value in rows[0].items() if name and value}
+    percentiles = {
+        int(found.group(1)): _number(row, name) / _MICROSECONDS
+        for name in row
+        if (found := _PERCENTILE.match(name))
+    }
+    if not percentiles:
+        raise OutputUnreadableError("perf_analyzer's report has no latencies")
+    requests = _REQUESTS.search(log)
+    delayed = _DELAYED.search(log)
+    return Measurement(
+        rows_per_second=_number(row, _THROUGHPUT),
+        percentiles_ms=percentiles,
+        requests=int(requests.group(1)) if requests else 0,
+        delayed_percent=float(delayed.group(1)) if delayed else 0.0,
+    )
+
+
+def _number(row: dict[str, str], name: str) -> float:
+    try:
+        value = float(row[name])
+    except KeyError as error:
+        raise OutputUnreadableError(f"perf_analyzer's report has no column {name!r}") from error
+    except ValueError as error:
+        raise OutputUnreadableError(f"{name}: {row[name]!r} is no number") from error
+    if not math.isfinite(value) or value <= 0:
+        raise OutputUnreadableError(f"{name}: {row[name]!r} is no figure")
+    return value
+
+
+def trouble(log: str, code: int) -> str:
+    """Why perf_analyzer ended with ``code``, in words, from what it printed."""
+    if _NO_WINDOW in log:
+        return "no stable measurement within the given windows"
+    if _EMPTY_WINDOW in log:
+        return "no request ended within a measurement window"
+    lines = [line.strip() for line in _TROUBLE.findall(log)]
+    words = "; ".join(dict.fromkeys(lines)) or log.strip()[-_FEW_CHARACTERS:] or "it said nothing"
+    return f"{words[:_FEW_CHARACTERS]} (exit code {code})"
+
+
+def parse_export(document: bytes) -> list[float]:
+    """Every request's latency in milliseconds, from perf_analyzer's profile export.
+
+    The export holds all inputs and outputs as decimal numbers, so it is searched, not parsed.
+
+    Raises:
+        OutputUnreadableError: no request is in it.
+    """
+    spans = [(int(end) - int(start)) / 1e6 for start, end in _SPAN.findall(document)]
+    if not spans:
+        raise OutputUnreadableError("perf_analyzer's export has no requests")
+    return spans
+
+
+def percentile_of(values: list[float], percentile: float) -> float:
+    """Nearest-rank percentile of at least one value."""
+    ordered = sorted(values)
+    rank = math.ceil(percentile / 100 * len(ordered))
+    return ordered[min(len(ordered), max(1, rank)) - 1]

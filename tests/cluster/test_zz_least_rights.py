@@ -1,0 +1,71 @@
+"""The chart's rules are the least that works: compared with the audit log, both ways.
+
+Runs last: it reads what the operator has asked for during all the tests before.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+OPERATOR = "system:serviceaccount:modelservice-system:modelservice-operator"
+Right = tuple[str, str, str]
+
+#: Granted, and used only where the named case happens; the tests before do not all see to it.
+CASES: dict[Right, str] = {
+    ("modelservice.dev", "modelservices/finalizers", "update"): (
+        "checked by OwnerReferencesPermissionEnforcement, never called"
+    ),
+    ("", "configmaps", "delete"): "only once a configuration is out of use",
+    ("batch", "jobs", "delete"): "only when the spec changes during a build",
+    ("apps", "deployments", "create"): "an apply of a new object is checked as create as well",
+    ("", "configmaps", "create"): "an apply of a new object is checked as create as well",
+    ("", "services", "create"): "an apply of a new object is checked as create as well",
+    ("", "serviceaccounts", "create"): "an apply of a new object is checked as create as well",
+    ("policy", "poddisruptionbudgets", "create"): (
+        "an apply of a new object is checked as create as well"
+    ),
+}
+
+
+def used(audit: Path) -> set[Right]:
+    """What the operator has asked for: (group, resource[/subresource], verb)."""
+    rights = set()
+    for line in audit.read_text().splitlines():
+        entry = json.loads(line)
+        reference = entry.get("objectRef")
+        if entry["user"]["username"] != OPERATOR or not reference:
+            continue
+        resource = reference["resource"]
+        if reference.get("subresource"):
+            resource += f"/{reference['subresource']}"
+        rights.add((reference.get("apiGroup", ""), resource, entry["verb"]))
+    return rights
+
+
+def granted(cluster: Any) -> set[Right]:
+    """What the chart's cluster roles allow."""
+    bindings = (cluster.access.get("clusterrolebindings") or {})["items"]
+    rights = set()
+    for binding in bindings:
+        subjects = binding.get("subjects", [])
+        if not any(s["name"] == "modelservice-operator" for s in subjects):
+            continue
+        role = cluster.access.get("clusterrole", binding["roleRef"]["name"]) or {}
+        for rule in role["rules"]:
+            rights |= {
+                (group, resource, verb)
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+                for verb in rule["verbs"]
+            }
+    return rights
+
+
+def test_what_is_used_is_granted_and_what_is_granted_is_used(cluster: Any) -> None:
+    audit = cluster.local.home / cluster.local.name / "audit.log"
+    asked, allowed = used(audit), granted(cluster)
+    discovery = {right for right in asked if right[1] == "selfsubjectaccessreviews"}
+    assert asked - discovery - allowed == set()
+    assert allowed - asked - set(CASES) == set()
