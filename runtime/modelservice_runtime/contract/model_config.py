@@ -109,10 +109,7 @@ def _parameters(config: ModelConfig) -> list[str]:
 def _warmup(batch_size: int, inputs: tuple[TensorSpec, ...]) -> list[str]:
     lines = ["model_warmup {", f'  name: "sample-{batch_size}"', f"  batch_size: {batch_size}"]
     for tensor in inputs:
-        file_name = _quoted(tensor.name)
-        lines += [
-            f"  inputs {{ key: {_quoted(tensor.name)} value {{"
-            f" data_type: TYPE_{tensor.datatype} dims: [{_dims(tensor)}]"
-            f" input_data_file: {file_name} }} }}"
-        ]
+        value = f"data_type: TYPE_{tensor.datatype} dims: [{_dims(tensor)}]"
+        value += f" input_data_file: {_quoted(tensor.name)}"
+        lines.append(f"  inputs {{ key: {_quoted(tensor.name)} value {{ {value} }} }}")
     return [*lines, "}"]

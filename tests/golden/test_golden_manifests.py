@@ -1,0 +1,116 @@
+"""The objects of one service as YAML, to be read in a review.
+
+After a wanted change: ``UPDATE_GOLDEN=1 make test-quick ARGS=tests/golden``, and a line in the
+CHANGELOG.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import operator_samples as samples
+import pytest
+import yaml
+
+from modelservice_operator import manifests as m
+from modelservice_operator.manifests.deployment import ServingVersion
+from modelservice_operator.plan.service_plan import make_plan, resolve
+from modelservice_operator.plan.serving import Version, plan_serving
+from modelservice_runtime.contract.model_config import render_pbtxt
+from modelservice_runtime.contract.requests import TuneRequest
+
+FOLDER = Path(__file__).parent / "expected"
+SETTINGS = samples.settings()
+WANTED = resolve(samples.ref(), samples.spec(), {}, SETTINGS)
+VERSION = Version(
+    artifact=samples.artifact(), build_key="b" * 40, profile=samples.profile(), tuning_key="t" * 40
+)
+SERVING = plan_serving("tiny", VERSION, backend="python", spec=WANTED.spec)
+
+
+def build() -> dict[str, Any]:
+    """The build Job of a new service."""
+    plan = make_plan(WANTED, samples.children(), SETTINGS, samples.NOW)
+    assert plan.start_build is not None
+    return m.build_job(
+        WANTED.ref,
+        request=plan.start_build,
+        spec=WANTED.spec,
+        store=WANTED.store,
+        settings=SETTINGS,
+    )
+
+
+def tune() -> dict[str, Any]:
+    """The tune Job of the sample artifact."""
+    request = TuneRequest(
+        namespace="demo",
+        name="tiny",
+        tuning_key="t" * 40,
+        attempt=1,
+        artifact_uri=VERSION.artifact.uri,
+        artifact_digest=VERSION.artifact.digest,
+        backend="python",
+        objective=WANTED.spec.serving.objective,
+        max_batch_size=16,
+        cpu=1.0,
+        memory_limit_bytes=2 << 30,
+        duration_seconds=900,
+    )
+    return m.tune_job(
+        WANTED.ref,
+        request=request,
+        spec=WANTED.spec,
+        store=WANTED.store,
+        runtime=WANTED.runtime,
+        settings=SETTINGS,
+    )
+
+
+def deployment() -> dict[str, Any]:
+    """The tuned Deployment."""
+    return m.deployment(
+        WANTED.ref,
+        spec=WANTED.spec,
+        store=WANTED.store,
+        runtime=WANTED.runtime,
+        settings=SETTINGS,
+        serving=ServingVersion(
+            artifact=VERSION.artifact,
+            config=SERVING.config,
+            config_key=SERVING.config_key,
+            build_key=VERSION.build_key,
+            tuning_key=VERSION.tuning_key,
+            memory_bytes=samples.profile().peak_memory_bytes,
+        ),
+    )
+
+
+OBJECTS = {
+    "build-job.yaml": build,
+    "tune-job.yaml": tune,
+    "deployment.yaml": deployment,
+    "service.yaml": lambda: m.service(WANTED.ref),
+    "disruption-budget.yaml": lambda: m.disruption_budget(WANTED.ref),
+    "service-account.yaml": lambda: m.service_account(WANTED.ref),
+}
+
+
+def compare(name: str, text: str) -> None:
+    """Fail with both texts where they differ; write it where that is asked for."""
+    path = FOLDER / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_are_as_reviewed(name: str) -> None:
+    compare(name, yaml.safe_dump(OBJECTS[name](), sort_keys=False, width=100))
+
+
+def test_the_triton_configuration_is_as_reviewed() -> None:
+    compare("config.pbtxt", render_pbtxt(SERVING.config))
