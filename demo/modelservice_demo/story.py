@@ -81,6 +81,8 @@ def swing(
     observer: Observer, target: Target, example: Example, *, can_balance: bool
 ) -> Outcome | None:
     """Load up and down, with replicas following."""
+    observer.step("waiting for the tuning, and for the tuned setting to serve")
+    observer.until(lambda view: view.serves_tuned, READY_SECONDS, "the tuned setting to serve")
     if can_balance and target.installs_prometheus:
         wait_for_deployment(
             target.access, prometheus_manifests.NAME, prometheus_manifests.NAMESPACE

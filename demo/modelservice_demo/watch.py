@@ -55,6 +55,11 @@ class View:
         return self.conditions.get("Ready", ("", "", ""))[0] == "True"
 
     @property
+    def serves_tuned(self) -> bool:
+        """Whether there is a measured capacity, and every replica runs the setting it is of."""
+        return self.is_ready and self.capacity is not None and "Reconciling" not in self.conditions
+
+    @property
     def stalled(self) -> str:
         """What the condition Stalled says while it is True, else empty."""
         status, _, message = self.conditions.get("Stalled", ("", "", ""))

@@ -140,8 +140,9 @@ def _metrics(view: ServiceView, reading: LoadReading) -> tuple[bool | None, str,
         return None, "NoReplicas", "no replica answers, so there is no load to read"
     if isinstance(reading, NoData):
         return False, reading.reason, f"{reading.message}; the replica count is held"
-    words = f"{reading.rows_per_second:.1f} rows/s offered"
-    return True, "LoadKnown", words
+    # No figure: it changes every round, and status would show one of long ago. See /metrics.
+    words = "of every replica" if reading.complete else "of some replicas, so as a lower bound"
+    return True, "LoadKnown", f"the load is known {words}"
 
 
 def _fixed(view: ServiceView, bounded: int, reading: LoadReading) -> tuple[int, str] | None:

@@ -15,6 +15,8 @@ from .jobs import Paused, Running, Start
 from .observed import Children, DeploymentSeen
 from .service_plan import Plan, Stage
 
+OBJECTIVE_NOT_MET = "ObjectiveNotMet"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -53,6 +55,7 @@ def ready(facts: Facts, parts: dict[str, Condition]) -> Condition:
     =========  ===============================  ======================================
     True       spec cannot be used              True, its reason: the old one serves
     True       newest build failed              True, ServingLastGoodArtifact
+    True       tuned, the goal cannot be kept   True, ServingOffGoal
     True       not tuned                        True, ServingUntuned
     True       -                                True, Serving
     other      suspended                        False, Suspended
@@ -92,7 +95,9 @@ def _ready_while_up(
         reason = "ServingLastGoodArtifact"
         message = f"{words}; the newest build failed: {blocking.message}"
     elif parts[c.TUNED].status is not True:
-        reason, message = "ServingUntuned", f"{words}; {parts[c.TUNED].message}"
+        off = parts[c.TUNED].reason == OBJECTIVE_NOT_MET
+        reason = "ServingOffGoal" if off else "ServingUntuned"
+        message = f"{words}; {parts[c.TUNED].message}"
     else:
         reason, message = "Serving", words
     return Condition(type=c.READY, status=True, reason=reason, message=message)
@@ -169,7 +174,7 @@ def tuned(facts: Facts) -> Condition:
         return Condition(type=c.TUNED, status=False, reason=result.reason, message=result.message)
     if not result.profile.objective_met:
         return Condition(
-            type=c.TUNED, status=False, reason="ObjectiveNotMet", message=result.message
+            type=c.TUNED, status=False, reason=OBJECTIVE_NOT_MET, message=result.message
         )
     return Condition(type=c.TUNED, status=True, reason="Tuned", message=result.message)
 
