@@ -56,7 +56,7 @@ def wanted_for(names: tuple[str, ...]) -> Wanted:
         environments=tuple(dict.fromkeys(environments)),
         # tests/contract renders the chart with the helm inside the localcluster program.
         cluster=needs_cluster or "quick" in names,
-        project=needs_cluster,
+        project=bool(chosen),
         go=GO_SUITE in names,
     )
 
@@ -113,9 +113,11 @@ def _run_pytest(
 def pytest_environ(workshop: Workshop, provisioned: Provisioned) -> dict[str, str]:
     """Variables for the tests: the packages of the checkout, and the programs they drive."""
     variables = cluster_environ(workshop.layout, workshop.environ, provisioned.nft)
-    variables["PYTHONPATH"] = os.pathsep.join(
-        str(folder) for folder in workshop.layout.import_paths()
-    )
+    folders = list(workshop.layout.import_paths())
+    if provisioned.project is not None:
+        # Last: the packages are the checkout's, only the distribution's metadata is from here.
+        folders.append(provisioned.project / "site")
+    variables["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in folders)
     if provisioned.localcluster is not None:
         variables[BINARY_VARIABLE] = str(provisioned.localcluster)
     return variables

@@ -127,6 +127,7 @@ class Bench:
     def variables(self, request: BuildRequest) -> dict[str, str]:
         """As in the pod: no home, nothing of the tests' own."""
         base = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+        base["PYTHONPATH"] = os.environ["PYTHONPATH"]  # the project, as an image has it
         return {**base, **self.environment, JOB_VARIABLE: dumps(request)}
 
     def build(self, *, digest: str = "", attempt: int = 1, prefix: tuple[str, ...] = ()) -> Outcome:
