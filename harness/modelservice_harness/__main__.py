@@ -15,7 +15,7 @@ from .workshop import Workshop
 
 def main() -> int:
     """Parse the command line and run one command."""
-    args = _parser().parse_args()
+    args = parser().parse_args()
     workshop = commands.open_workshop(os.environ)
     return commands.guarded(_action(args, workshop), workshop.console)
 
@@ -45,7 +45,8 @@ def _suite(word: str) -> str:
     return word
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="modelservice_harness", description=__doc__)
     parser.add_argument("--name", default=DEMO_CLUSTER, help="the local cluster (default: demo)")
     words = parser.add_subparsers(dest="command", required=True)

@@ -27,6 +27,7 @@ class Pace:
     load_window_seconds: int = 30
     scale_down_hold_seconds: int = 45
     metrics_stale_seconds: int = 45
+    job_backoff_seconds: int = 30
 
 
 def install_prometheus(access: Access, images: ImageNames, pace: Pace) -> str:
@@ -82,6 +83,7 @@ def operator_values(
             "scaleDownHoldSeconds": pace.scale_down_hold_seconds,
             "metricsStaleSeconds": pace.metrics_stale_seconds,
         },
+        "jobs": {"backoffSeconds": pace.job_backoff_seconds},
         "runtimes": [
             {
                 "name": "triton",

@@ -42,7 +42,7 @@ SUITES = (
 #: In the order in which they run: what fails fast comes first.
 SUITE_NAMES = ("quick", GO_SUITE, "serving", "builder", "cluster")
 #: What the pods of the local cluster are made of.
-CLUSTER_ENVIRONMENTS = ("operator", "serving", "builder", "s3server")
+CLUSTER_ENVIRONMENTS = ("operator", "serving", "builder", "s3server", "client")
 
 
 def wanted_for(names: tuple[str, ...]) -> Wanted:

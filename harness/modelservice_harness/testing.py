@@ -18,6 +18,7 @@ TEST_PACE = Pace(
     load_window_seconds=15,
     scale_down_hold_seconds=15,
     metrics_stale_seconds=15,
+    job_backoff_seconds=5,
 )
 _NAME = re.compile(r"^tests-(\d+)$")
 _LOG_LINES = "60"

@@ -25,6 +25,7 @@ from modelservice_harness import testing
 from modelservice_harness.access import Access, Done
 from modelservice_harness.commands import open_workshop, prepare
 from modelservice_harness.controls import Operator, Prometheus
+from modelservice_harness.environments import CLIENT_ENVIRONMENT
 from modelservice_harness.images import USER, ImageNames
 from modelservice_harness.install import (
     install_operator,
@@ -36,6 +37,7 @@ from modelservice_harness.local import LocalCluster
 from modelservice_harness.manifests import prometheus as prometheus_manifests
 from modelservice_harness.manifests import storage
 from modelservice_harness.project import project_digest
+from modelservice_harness.provision import Provisioned
 from modelservice_harness.running import Size, image_names, local_cluster, start_cluster
 from modelservice_harness.suites import wanted_for
 from modelservice_harness.upload import upload
@@ -59,6 +61,7 @@ TINY_MODEL = textwrap.dedent(
         return model.eval(), {"input": torch.randn(4, 8)}
     '''
 ).lstrip()
+TINY_FILES = {"tiny.py": TINY_MODEL}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,10 +92,16 @@ class ClusterSession:
     """The shared cluster and what was installed in it."""
 
     workshop: Workshop
+    provisioned: Provisioned
     local: LocalCluster
     access: Access
     images: ImageNames
     prometheus_url: str
+
+    @property
+    def client_python(self) -> str:
+        """The interpreter in which the examples' clients run."""
+        return str(self.provisioned.environments[CLIENT_ENVIRONMENT.name] / "bin" / "python")
 
     def install(self, **values: Any) -> None:
         """Install the operator again, with chart values laid over those of the session."""
@@ -119,14 +128,19 @@ def bare_cluster() -> Iterator[ClusterSession]:
         access = local.access()
         url = install_prometheus(access, images, testing.TEST_PACE)
         yield ClusterSession(
-            workshop=workshop, local=local, access=access, images=images, prometheus_url=url
+            workshop=workshop,
+            provisioned=provisioned,
+            local=local,
+            access=access,
+            images=images,
+            prometheus_url=url,
         )
     finally:
         local.down()
         (workshop.layout.image_maps / f"{name}.json").unlink(missing_ok=True)
 
 
-def _sweep(workshop: Workshop, provisioned: Any) -> None:
+def _sweep(workshop: Workshop, provisioned: Provisioned) -> None:
     """Take down what a test session left that was killed."""
     names = testing.cluster_folders(workshop.layout)
     for name in testing.abandoned(names, testing.living_processes()):
@@ -217,17 +231,19 @@ def make_namespace(access: Access, name: str) -> None:
 @pytest.fixture(scope="session")
 def tiny_namespace(
     cluster: ClusterSession, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], str]:
-    """``tiny_namespace(name)``: a namespace for several tests, with the tiny model uploaded.
+) -> Callable[..., str]:
+    """``tiny_namespace(name, files)``: a namespace for several tests, with a model uploaded.
 
-    The model lies at ``pvc://models/sources/tiny``; the namespace is the caller's to delete.
+    ``files`` (name → text; the tiny model if left out) lie at ``pvc://models/sources/tiny``;
+    the namespace is the caller's to delete.
     """
 
-    def make(name: str) -> str:
+    def make(name: str, files: Mapping[str, str] = TINY_FILES) -> str:
         make_namespace(cluster.access, name)
         folder = tmp_path_factory.mktemp(name) / "tiny"
         folder.mkdir()
-        (folder / "tiny.py").write_text(TINY_MODEL)
+        for file, text in files.items():
+            (folder / file).write_text(text)
         image = cluster.images.client
         upload(cluster.access, name, folder, "sources/tiny", image=image, user=USER)
         return name
@@ -267,7 +283,7 @@ def tiny_source(source: Callable[[Mapping[str, str], str], str]) -> Callable[...
     """
 
     def put(_namespace: str | None = None, name: str = "tiny") -> str:
-        return source({"tiny.py": TINY_MODEL}, name)
+        return source(TINY_FILES, name)
 
     return put
 

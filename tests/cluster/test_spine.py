@@ -5,112 +5,47 @@ The tests of this file share one service and run in order: each finds what the o
 
 from __future__ import annotations
 
-import json
-import threading
+import os
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from live_service import (
+    READY_SECONDS,
+    LiveService,
+    ask,
+    messages,
+    steady_traffic,
+    volume_folder,
+)
 
 from modelservice_harness import access as harness_access
 from modelservice_harness.access import Access
 from modelservice_harness.controls import Operator, Prometheus
 
-#: Build (10 s), tuning (30 to 60 s) and a rollout with its drain, on two busy cores.
-READY_SECONDS = 420
 NAME = "tiny"
-#: Long enough for the scaled-down settings of the tests: stale after 15 s, hold of 15 s.
-WITHOUT_PROMETHEUS_SECONDS = 40
+#: Stale after 15 s, hold of 15 s: the tests' settings are scaled down. FULL=1: for 3 minutes.
+WITHOUT_PROMETHEUS_SECONDS = 180 if os.environ.get("FULL") else 40
 
 
-@dataclass
-class Service:
-    """The shared service and how to look at it."""
+@dataclass(slots=True, kw_only=True)
+class Served(LiveService):
+    """The shared service. ``http``: its address on this machine."""
 
-    access: Access
-    namespace: str
-    address: str
-
-    def get(self) -> dict[str, Any]:
-        """The object."""
-        return self.access.get("msvc", NAME, namespace=self.namespace) or {}
-
-    def condition(self, type_: str) -> dict[str, Any]:
-        """One condition, empty while it is not there."""
-        found = self.get().get("status", {}).get("conditions", [])
-        return next((item for item in found if item["type"] == type_), {})
-
-    def deployment(self) -> dict[str, Any]:
-        """Its Deployment."""
-        return self.access.get("deployment", NAME, namespace=self.namespace) or {}
-
-    def jobs(self) -> dict[str, str]:
-        """Names and uids of its Jobs."""
-        items = (self.access.get("jobs", namespace=self.namespace) or {}).get("items", [])
-        return {item["metadata"]["name"]: item["metadata"]["uid"] for item in items}
-
-    def wait(self, predicate: Callable[[], object], seconds: float, what: str) -> Any:
-        """Poll, and show the status when time is up."""
-        return harness_access.wait_for(
-            predicate, seconds, what, state=lambda: json.dumps(self.get().get("status"), indent=1)
-        )
-
-    def ask(self, rows: int = 1) -> list[float]:
-        """One inference through the Service."""
-        body = {
-            "inputs": [
-                {
-                    "name": "input",
-                    "datatype": "FP32",
-                    "shape": [rows, 8],
-                    "data": [0.5] * (8 * rows),
-                }
-            ]
-        }
-        request = urllib.request.Request(
-            f"http://{self.address}/v2/models/{NAME}/infer",
-            data=json.dumps(body).encode(),
-            headers={"Connection": "close"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            data: list[float] = json.load(answer)["outputs"][0]["data"]
-        return data
-
-
-@dataclass
-class Traffic:
-    """Steady requests, without reuse of connections; ``failures`` says what went wrong."""
-
-    service: Service
-    answered: int = 0
-    failures: list[str] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        """Until it is told to stop; about ten requests a second."""
-        while not self.stop.wait(0.1):
-            try:
-                self.service.ask()
-                self.answered += 1
-            except OSError as error:
-                self.failures.append(f"{time.strftime('%X')} {error!r}")
+    http: str = ""
 
 
 @pytest.fixture(scope="module")
-def service(cluster: Any, tiny_namespace: Callable[[str], str]) -> Iterator[Service]:
+def service(cluster: Any, tiny_namespace: Callable[[str], str]) -> Iterator[Served]:
     """The service ``tiny``, applied in a namespace of its own; not waited for."""
     access: Access = cluster.access
     namespace = tiny_namespace("spine")
     access.apply(manifest(namespace))
-    harness_access.wait_for(
-        lambda: access.get("service", NAME, namespace=namespace), 60, "the Service"
-    )
-    cluster_ip = (access.get("service", NAME, namespace=namespace) or {})["spec"]["clusterIP"]
-    address = cluster.local.forward(f"{cluster_ip}:8000")
-    yield Service(access=access, namespace=namespace, address=address)
+    served = Served(access=access, local=cluster.local, namespace=namespace)
+    served.http = served.address()
+    yield served
     access.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
 
@@ -140,15 +75,8 @@ def manifest(namespace: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def serving(service: Service) -> bool:
-    """Ready, tuned, rolled out."""
-    return service.condition("Ready").get("reason") == "Serving" and not service.condition(
-        "Reconciling"
-    )
-
-
-def test_it_becomes_ready_tuned_and_says_so(service: Service) -> None:
-    service.wait(lambda: serving(service), READY_SECONDS, "Ready, tuned")
+def test_it_becomes_ready_tuned_and_says_so(service: Served) -> None:
+    service.wait(service.serves, READY_SECONDS, "Ready, tuned")
     status = service.get()["status"]
     assert status["observedGeneration"] == service.get()["metadata"]["generation"]
     assert status["replicas"]["summary"] == "1/1"
@@ -161,76 +89,103 @@ def test_it_becomes_ready_tuned_and_says_so(service: Service) -> None:
         assert words in row
 
 
-def test_it_answers(service: Service) -> None:
-    (first, *_) = service.ask()
-    assert service.ask()[0] == pytest.approx(first)
-    assert len(service.ask()) == 4
+def test_it_answers(service: Served) -> None:
+    first = ask(service.http)
+    assert len(first) == 4
+    assert ask(service.http) == pytest.approx(first, abs=1e-5)
+    assert ask(service.http, rows=1) == pytest.approx(first, abs=1e-5)
 
 
-def test_events_tell_the_way(service: Service) -> None:
-    items = (service.access.get("events", namespace=service.namespace) or {})["items"]
-    told = {i["reason"] for i in items if i["involvedObject"]["kind"] == "ModelService"}
+def test_events_tell_the_way(service: Served) -> None:
+    told = {item["reason"] for item in service.events()}
     assert {"Building", "Published", "Tuned", "ReplicasReady", "Serving"} <= told
 
 
 def test_killing_the_operator_changes_nothing_and_fails_no_request(
-    service: Service, operator: Operator
+    service: Served, operator: Operator
 ) -> None:
     jobs, deployment = service.jobs(), service.deployment()
-    traffic = Traffic(service)
-    thread = threading.Thread(target=traffic.run)
-    thread.start()
-    try:
+    with steady_traffic(service.http) as traffic:
         operator.kill()
         operator.wait_until_available()
-        service.wait(lambda: serving(service), 60, "still Ready")
-    finally:
-        traffic.stop.set()
-        thread.join()
+        service.wait(service.serves, 60, "still Ready")
     assert traffic.failures == []
     assert traffic.answered > 0
     assert service.jobs() == jobs
     assert service.deployment()["metadata"]["generation"] == deployment["metadata"]["generation"]
 
 
-def test_losing_prometheus_moves_no_replica(service: Service, prometheus: Prometheus) -> None:
+def test_losing_prometheus_under_constant_load_moves_no_replica(
+    service: Served, prometheus: Prometheus
+) -> None:
     before = service.deployment()["spec"]["replicas"]
-    prometheus.scale(0)
-    service.wait(
-        lambda: service.condition("MetricsAvailable").get("status") == "False",
-        60,
-        "MetricsAvailable False",
-    )
-    end = time.monotonic() + WITHOUT_PROMETHEUS_SECONDS
-    harness_access.wait_for(
-        lambda: service.deployment()["spec"]["replicas"] != before or time.monotonic() > end,
-        WITHOUT_PROMETHEUS_SECONDS + 10,
-        "the time without Prometheus",
-    )
+    with steady_traffic(service.http) as traffic:
+        prometheus.scale(0)
+        service.wait(
+            lambda: service.condition("MetricsAvailable").get("status") == "False",
+            60,
+            "MetricsAvailable False",
+        )
+        end = time.monotonic() + WITHOUT_PROMETHEUS_SECONDS
+        harness_access.wait_for(
+            lambda: service.deployment()["spec"]["replicas"] != before or time.monotonic() > end,
+            WITHOUT_PROMETHEUS_SECONDS + 10,
+            "the time without Prometheus",
+        )
     assert service.deployment()["spec"]["replicas"] == before
     assert service.condition("Ready")["status"] == "True"
+    assert traffic.failures == []
     prometheus.scale(1)
     service.wait(
         lambda: service.condition("MetricsAvailable").get("status") == "True", 90, "metrics again"
     )
 
 
-def test_kubectl_scale_takes_over_and_gives_back(service: Service) -> None:
-    service.access.kubectl("scale", f"msvc/{NAME}", "--replicas=2", namespace=service.namespace)
-    service.wait(lambda: service.get()["status"]["replicas"]["summary"] == "2/2", 120, "2 replicas")
+def test_an_artifact_damaged_in_the_store_is_never_served(service: Served) -> None:
+    """A new replica refuses it and says which file; the old one serves on; mended, it comes up."""
+    store = volume_folder(service.access, service.namespace)
+    place = service.status()["artifact"]["uri"].removeprefix("pvc://models/")
+    (model,) = (store / place).rglob("model.onnx")
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        scale(service, 2)
+        words = service.wait(
+            lambda: (
+                message
+                if "model.onnx" in (message := service.condition("Available").get("message", ""))
+                else ""
+            ),
+            90,
+            "the damage in words",
+        )
+        assert "1 of 2 replicas answer" in words
+        assert len(ask(service.http)) == 4
+    finally:
+        model.write_bytes(whole)
+    service.wait(lambda: service.status()["replicas"]["summary"] == "2/2", 120, "2 replicas")
+
+
+def test_kubectl_scale_takes_over_and_gives_back(service: Served) -> None:
+    scale(service, 2)
+    service.wait(lambda: service.status()["replicas"]["summary"] == "2/2", 120, "2 replicas")
     service.access.kubectl(
         "patch", "msvc", NAME, "--type=merge", "-p", '{"spec":{"scaling":{"replicas":null}}}',
         namespace=service.namespace,
     )  # fmt: skip
-    service.wait(
-        lambda: service.get()["status"]["replicas"]["summary"] == "1/1", 180, "1 replica again"
-    )
-    reasons = [item["reason"] for item in service.get()["status"]["decisions"]]
+    service.wait(lambda: service.status()["replicas"]["summary"] == "1/1", 180, "1 replica again")
+    reasons = [item["reason"] for item in service.status()["decisions"]]
     assert any("set by hand" in reason for reason in reasons)
 
 
+def scale(service: Served, replicas: int) -> None:
+    service.access.kubectl(
+        "scale", f"msvc/{NAME}", f"--replicas={replicas}", namespace=service.namespace
+    )
+
+
 def test_a_broken_revision_leaves_the_old_one_serving_and_going_back_builds_nothing(
-    service: Service,
+    service: Served,
 ) -> None:
     jobs = set(service.jobs())
     entrypoint = {"pytorch": {"uri": "pvc://models/sources/tiny", "entrypoint": "tiny:missing"}}
@@ -242,39 +197,46 @@ def test_a_broken_revision_leaves_the_old_one_serving_and_going_back_builds_noth
     )
     assert service.condition("Ready")["status"] == "True"
     assert "missing" in service.condition("ArtifactReady")["message"]
-    service.ask()
+    assert "last lines of its log" in messages(service.events())
+    assert len(ask(service.http)) == 4
     service.access.apply(manifest(service.namespace))
-    service.wait(lambda: serving(service), 60, "as before")
+    service.wait(service.serves, 60, "as before")
     assert len(set(service.jobs()) - jobs) == 1
 
 
-def test_a_rollout_fails_no_request(service: Service) -> None:
-    traffic = Traffic(service)
-    thread = threading.Thread(target=traffic.run)
-    thread.start()
-    try:
-        faster = manifest(service.namespace)
-        faster["spec"]["serving"]["resources"]["requests"]["cpu"] = "150m"
+def test_a_rollout_fails_no_request_though_the_operator_is_killed_in_it(
+    service: Served, operator: Operator
+) -> None:
+    """Killed while the new setting is tuned, and again while it rolls out."""
+    before = set(service.jobs())
+    faster = manifest(service.namespace)
+    faster["spec"]["serving"]["resources"]["requests"]["cpu"] = "150m"
+    with steady_traffic(service.http) as traffic:
         service.access.apply(faster)
-        service.wait(lambda: service.condition("Reconciling"), 60, "the change to be seen")
-        service.wait(lambda: serving(service), READY_SECONDS, "the change to be done")
-    finally:
-        traffic.stop.set()
-        thread.join()
+        service.wait(lambda: service.job_runs("tune"), 60, "the new tuning")
+        operator.kill()
+        service.wait(
+            lambda: service.condition("Reconciling").get("reason") == "RollingOut",
+            READY_SECONDS,
+            "the rollout",
+        )
+        operator.kill()
+        service.wait(service.serves, READY_SECONDS, "the change to be done")
     assert traffic.failures == []
     assert traffic.answered > 0
+    (job,) = set(service.jobs()) - before
+    assert "-tune-" in job
 
 
-def test_deleting_it_leaves_nothing(service: Service) -> None:
-    service.access.kubectl("delete", "msvc", NAME, "--timeout=30s", namespace=service.namespace)
-    kinds = "jobs,pods,deployments,configmaps,services,poddisruptionbudgets,serviceaccounts"
-    selector = f"modelservice.dev/name={NAME}"
+def test_deleting_it_in_the_middle_of_a_rollout_leaves_nothing(service: Served) -> None:
+    slower = manifest(service.namespace)
+    slower["spec"]["serving"]["resources"]["limits"]["memory"] = "900Mi"
+    slower["spec"]["model"]["revision"] = "2"
+    service.access.apply(slower)
+    service.wait(lambda: service.job_runs("build"), 60, "the next change")
+    scale(service, 2)
     service.wait(
-        lambda: (
-            not (service.access.get(kinds, "-l", selector, namespace=service.namespace) or {}).get(
-                "items"
-            )
-        ),
-        120,
-        "all children to go",
+        lambda: service.deployment()["status"].get("unavailableReplicas"), 60, "a pod that starts"
     )
+    service.access.kubectl("delete", "msvc", NAME, "--timeout=30s", namespace=service.namespace)
+    service.wait_until_gone()

@@ -109,6 +109,10 @@ def test_trouble_is_always_a_few_words(log: str, code: int) -> None:
         ("No valid requests recorded within time interval.", "no request ended within"),
         ("fine\nerror: connection refused\n", "error: connection refused (exit code 99)"),
         ("", "it said nothing (exit code 99)"),
+        (
+            "Thread [0] had error: gone\nThread [1] had error: gone\n",
+            "gone (exit code 99)",
+        ),
     ],
 )
 def test_known_trouble_is_explained(log: str, words: str) -> None:

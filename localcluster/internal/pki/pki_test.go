@@ -101,8 +101,11 @@ func TestAKubeconfigForOutsideHoldsItsCertificates(t *testing.T) {
 	}
 	for _, embed := range []bool{true, false} {
 		path := t.TempDir() + "/kubeconfig"
-		if err := a.Kubeconfig(path, "https://127.0.0.1:1", "admin", embed); err != nil {
+		if err := a.Kubeconfig(path, "https://127.0.0.1:1", "mine", "admin", embed); err != nil {
 			t.Fatal(err)
+		}
+		if raw, err := clientcmd.LoadFromFile(path); err != nil || raw.CurrentContext != "mine" {
+			t.Fatalf("%+v, %v", raw, err)
 		}
 		config, err := clientcmd.BuildConfigFromFlags("", path)
 		if err != nil || config.Host != "https://127.0.0.1:1" || config.Insecure {

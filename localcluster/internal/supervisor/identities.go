@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"net"
+	"path/filepath"
 
 	"modelservice.dev/localcluster/internal/network"
 	"modelservice.dev/localcluster/internal/pki"
@@ -38,16 +39,17 @@ func issue(p paths, outside string, nodes int) error {
 	if err := servers(authority, nodes); err != nil {
 		return err
 	}
+	cluster := filepath.Base(p.dir(""))
 	inside := "https://" + net.JoinHostPort(network.Gateway, "6443")
 	for name, id := range clients(nodes) {
 		if err := authority.Client(name, id); err != nil {
 			return err
 		}
-		if err := authority.Kubeconfig(p.conf(name), inside, name, false); err != nil {
+		if err := authority.Kubeconfig(p.conf(name), inside, cluster, name, false); err != nil {
 			return err
 		}
 	}
-	return authority.Kubeconfig(p.dir("kubeconfig"), "https://"+outside, "admin", true)
+	return authority.Kubeconfig(p.dir("kubeconfig"), "https://"+outside, cluster, "admin", true)
 }
 
 func servers(authority *pki.Authority, nodes int) error {

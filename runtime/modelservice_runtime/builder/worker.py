@@ -149,7 +149,7 @@ class Worker:
         return OutOfTime(
             ENTRYPOINT_TIMED_OUT,
             f"{self.name}: {doing} did not end within {timeout:.0f} s; the Job's log shows where"
-            " it stood",
+            " it stood; if it only takes long, raise spec.optimization.maxDurationSeconds",
         )
 
     def _refused(self, error: Mapping[str, str], doing: str) -> BuildError:

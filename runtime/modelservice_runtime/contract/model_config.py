@@ -63,7 +63,7 @@ def _model_file(backend: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _dims(tensor: TensorSpec) -> str:

@@ -2,5 +2,6 @@
 
 Room: starting Triton as a child, loading it with perf_analyzer, parsing what that prints,
 choosing batch size and instances for the latency goal, and the rate that one replica carries.
-``parsing``, ``choice``, ``capacity`` and ``plans`` are pure; the rest does IO.
+``runs``, ``parsing``, ``choice``, ``capacity``, ``deadline`` and ``results`` are pure; ``server``,
+``load_runs``, ``memory``, ``cores`` and ``hardware`` do IO; ``bench`` measures, ``tuning`` leads.
 """

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import DEADLINE_EXCEEDED, OutOfTime
-
 #: Kept back to stop Triton and write the result before Kubernetes stops the pod without any.
 RESERVE_SECONDS = 15.0
 RESERVE_SHARE = 0.1
+#: The search leaves the rest of the time to finding the capacity.
+SEARCH_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """``end`` on the monotonic clock; ``duration_seconds`` as it was given."""
+    """``end``: of measuring, on the monotonic clock. ``reserve``: seconds kept back after it."""
 
+    began: float
     end: float
-    duration_seconds: int
+    reserve: float
 
     @classmethod
-    def after(cls, duration_seconds: int, now: float) -> Deadline:
+    def after(cls, duration_seconds: float, now: float) -> Deadline:
         """The deadline of a tuning that began at ``now``, the reserve already taken off."""
         reserve = min(RESERVE_SECONDS, duration_seconds * RESERVE_SHARE)
-        return cls(end=now + duration_seconds - reserve, duration_seconds=duration_seconds)
+        return cls(began=now, end=now + duration_seconds - reserve, reserve=reserve)
+
+    def for_search(self) -> Deadline:
+        """The part of it in which settings are searched."""
+        end = self.began + (self.end - self.began) * SEARCH_SHARE
+        return Deadline(began=self.began, end=end, reserve=self.reserve)
 
     def remaining(self, now: float) -> float:
         """Seconds left, never negative."""
         return max(0.0, self.end - now)
 
-    def check(self, now: float, needed: float, doing: str) -> None:
-        """Stop if ``doing``, which takes ``needed`` seconds, would not end in time.
-
-        Raises:
-            OutOfTime: in words.
-        """
-        if self.remaining(now) < needed:
-            raise OutOfTime(
-                DEADLINE_EXCEEDED,
-                f"the tuning did not end within {self.duration_seconds} s (next was {doing});"
-                " lower spec.serving.maxBatchSize or give the operator's tuning more time",
-            )
+    def alarm(self, now: float) -> float:
+        """Seconds until even what takes no notice of the end has to be broken off."""
+        return max(0.0, self.end + self.reserve / 2 - now)

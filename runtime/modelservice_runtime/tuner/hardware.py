@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 CPU_FILE = Path("/proc/cpuinfo")
+#: The words go into a result of 4 KiB.
+_FEW_CHARACTERS = 120
 #: Vector extensions that decide which kernels ONNX Runtime chooses.
 _EXTENSIONS = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "sve")
 
@@ -16,7 +18,7 @@ def describe_cpu(text: str) -> str:
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
     have = set(flags.group(1).split()) if flags else set()
     extensions = " ".join(word for word in _EXTENSIONS if word in have)
-    known = name.group(1).strip() if name else "unknown CPU"
+    known = name.group(1).strip()[:_FEW_CHARACTERS] if name else "unknown CPU"
     return f"{known} ({extensions})" if extensions else known
 
 

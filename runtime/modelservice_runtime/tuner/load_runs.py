@@ -14,17 +14,12 @@ from modelservice_runtime.serve.samples import Samples
 
 from .cores import Cores, children_on
 from .errors import LOAD_GENERATOR_MISSING, Infrastructure, LoadFailed
+from .interrupts import Interrupts
 from .parsing import Measurement, OutputUnreadableError, parse_report, trouble
+from .runs import Run
 
 PROGRAM = "perf_analyzer"
-#: Windows are short and few: three of them make a measurement.
-WINDOW_MILLISECONDS = 1000
-WINDOWS = 3
-#: perf_analyzer's own test of stability would reject every window on a noisy machine; the
-#: choice is made on medians over windows instead.
-STABILITY_PERCENT = 999
-TIMEOUT_SECONDS = 120.0
-#: More requests than these are written into the input file only once.
+#: Rows beyond these are not sent: the file is read anew for every run.
 MAX_SAMPLE_ROWS = 16
 
 
@@ -52,31 +47,18 @@ class LoadGenerator:
     input_data: Path
     scratch: Path
     cores: Cores
+    interrupts: Interrupts
 
-    def lone(self, batch: int) -> Measurement:
-        """One request of ``batch`` rows after another."""
-        return self._run(["-b", str(batch), "--concurrency-range=1"])
+    def run(self, run: Run, timeout: float) -> Measurement:
+        """Measure, for at most ``timeout`` seconds.
 
-    def closed(self, concurrency: int) -> Measurement:
-        """So many single-row requests at a time, each followed by the next."""
-        return self._run(["-b", "1", f"--concurrency-range={concurrency}", "--async"])
-
-    def poisson(self, rate: float) -> Measurement:
-        """Single-row requests at random times, ``rate`` a second on average."""
-        return self._run(
-            [
-                "-b",
-                "1",
-                f"--request-rate-range={rate:.3f}",
-                "--request-distribution=poisson",
-                "--async",
-            ]
-        )
-
-    def _run(self, load: Sequence[str]) -> Measurement:
+        Raises:
+            LoadFailed: no figures came of it.
+            Infrastructure: perf_analyzer cannot be started.
+        """
         report = self.scratch / "report.csv"
         report.unlink(missing_ok=True)
-        log = self._start([*self._common(report), *load])
+        log = self._finish([*self._common(report), *run.words, *self._intervals(run)], timeout)
         try:
             return parse_report(report.read_text(), log)
         except (OSError, OutputUnreadableError) as error:
@@ -85,24 +67,46 @@ class LoadGenerator:
     def _common(self, report: Path) -> list[str]:
         return [
             *(PROGRAM, "-m", self.model, "-u", self.address, "-i", "grpc"),
-            f"--input-data={self.input_data}",
-            *("-p", str(WINDOW_MILLISECONDS), "-r", str(WINDOWS), "-s", str(STABILITY_PERCENT)),
-            *("-f", str(report)),
+            *(f"--input-data={self.input_data}", "-f", str(report)),
         ]
 
-    def _start(self, words: Sequence[str]) -> str:
+    def _intervals(self, run: Run) -> list[str]:
+        if not run.intervals:
+            return []
+        path = self.scratch / "intervals.txt"
+        path.write_text("".join(f"{interval}\n" for interval in run.intervals))
+        return [f"--request-intervals={path}"]
+
+    def _finish(self, words: Sequence[str], timeout: float) -> str:
+        """What it printed; never left running, whatever happens here."""
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            with self.interrupts.held():
+                process = self._start(words)
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise LoadFailed(f"perf_analyzer did not end within {timeout:.0f} s") from error
+        finally:
+            with self.interrupts.held():
+                _end(process)
+        log = output.decode(errors="replace")
+        if process.returncode != 0:
+            raise LoadFailed(f"perf_analyzer: {trouble(log, process.returncode)}")
+        return log
+
+    def _start(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
         try:
             with children_on(self.cores.client):
-                done = subprocess.run(  # noqa: S603 - a program of the image, our own words
-                    list(words), capture_output=True, timeout=TIMEOUT_SECONDS, check=False
+                return subprocess.Popen(  # noqa: S603 - a program of the image, our own words
+                    list(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
                 )
-        except subprocess.TimeoutExpired as error:
-            message = f"perf_analyzer did not end within {TIMEOUT_SECONDS:.0f} s"
-            raise LoadFailed(message) from error
         except OSError as error:
             message = f"perf_analyzer cannot be started: {error}; is it in the image?"
             raise Infrastructure(LOAD_GENERATOR_MISSING, message) from error
-        log = (done.stdout + done.stderr).decode(errors="replace")
-        if done.returncode != 0:
-            raise LoadFailed(f"perf_analyzer: {trouble(log, done.returncode)}")
-        return log
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.kill()
+    process.communicate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -14,10 +15,11 @@ INTERVAL_SECONDS = 0.1
 class PeakMemory:
     """Context manager; ``bytes`` is the largest sum of resident sizes seen inside.
 
-    Memory that processes share counts once for each: rather too much than too little.
+    ``pid``: says which process, None while there is none. Memory that processes share counts
+    once for each: rather too much than too little.
     """
 
-    def __init__(self, pid: int, interval: float = INTERVAL_SECONDS) -> None:
+    def __init__(self, pid: Callable[[], int | None], interval: float = INTERVAL_SECONDS) -> None:
         self.bytes = 0
         self._pid = pid
         self._interval = interval
@@ -44,7 +46,9 @@ class PeakMemory:
             self._sample()
 
     def _sample(self) -> None:
-        self.bytes = max(self.bytes, resident_bytes(self._pid))
+        pid = self._pid()
+        if pid is not None:
+            self.bytes = max(self.bytes, resident_bytes(pid))
 
 
 def resident_bytes(pid: int) -> int:

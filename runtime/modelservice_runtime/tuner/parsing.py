@@ -14,9 +14,10 @@ _REQUESTS = re.compile(r"^\s*Request count: (\d+)\s*$", re.MULTILINE)
 _DELAYED = re.compile(r"([\d.]+)% of the requests were delayed")
 #: The line that says what went wrong, among many.
 _TROUBLE = re.compile(r"^.*(?:rror|ailed|nvalid|nable|annot).*$", re.MULTILINE)
+#: Each thread says the same.
+_THREAD = re.compile(r"^Thread \[\d+\] had error: ")
 _NO_WINDOW = "Failed to obtain stable measurement"
 _EMPTY_WINDOW = "No valid requests recorded"
-_SPAN = re.compile(rb'"timestamp":(\d+).*?"response_timestamps":\[(\d+)', re.DOTALL)
 _FEW_CHARACTERS = 300
 _MICROSECONDS = 1e3
 
@@ -57,7 +58,10 @@ def parse_report(report: str, log: str) -> Measurement:
     Raises:
         OutputUnreadableError: the report is empty, cut short or has no finite figures.
     """
-    rows = list(csv.DictReader(io.StringIO(report)))
+    try:
+        rows = list(csv.DictReader(io.StringIO(report)))
+    except csv.Error as error:
+        raise OutputUnreadableError(f"perf_analyzer's report is no CSV: {error}") from error
     if len(rows) != 1:
         raise OutputUnreadableError(f"perf_analyzer reported {len(rows)} measurements, not one")
     row = {name: value for name, value in rows[0].items() if name and value}
@@ -96,27 +100,6 @@ def trouble(log: str, code: int) -> str:
         return "no stable measurement within the given windows"
     if _EMPTY_WINDOW in log:
         return "no request ended within a measurement window"
-    lines = [line.strip() for line in _TROUBLE.findall(log)]
+    lines = [_THREAD.sub("", line.strip()) for line in _TROUBLE.findall(log)]
     words = "; ".join(dict.fromkeys(lines)) or log.strip()[-_FEW_CHARACTERS:] or "it said nothing"
     return f"{words[:_FEW_CHARACTERS]} (exit code {code})"
-
-
-def parse_export(document: bytes) -> list[float]:
-    """Every request's latency in milliseconds, from perf_analyzer's profile export.
-
-    The export holds all inputs and outputs as decimal numbers, so it is searched, not parsed.
-
-    Raises:
-        OutputUnreadableError: no request is in it.
-    """
-    spans = [(int(end) - int(start)) / 1e6 for start, end in _SPAN.findall(document)]
-    if not spans:
-        raise OutputUnreadableError("perf_analyzer's export has no requests")
-    return spans
-
-
-def percentile_of(values: list[float], percentile: float) -> float:
-    """Nearest-rank percentile of at least one value."""
-    ordered = sorted(values)
-    rank = math.ceil(percentile / 100 * len(ordered))
-    return ordered[min(len(ordered), max(1, rank)) - 1]

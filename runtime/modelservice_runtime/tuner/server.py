@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import signal
-import socket
 import subprocess
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +19,25 @@ from modelservice_runtime.contract.model_config import ModelConfig, render_pbtxt
 from modelservice_runtime.serve.flags import Endpoint, ServerPlan, command
 from modelservice_runtime.serve.layout import lay_out, write_config
 from modelservice_runtime.serve.shared_memory import region_prefix, remove_regions
+from modelservice_runtime.serve.start import child_environment
 
-from .errors import MODEL_NOT_SERVABLE, TRITON_CRASHED, Infrastructure, TritonDied, UserError
+from .cores import children_on
+from .deadline import Deadline
+from .errors import (
+    DEADLINE_EXCEEDED,
+    MODEL_NOT_SERVABLE,
+    TRITON_CRASHED,
+    Infrastructure,
+    OutOfTime,
+    TritonDied,
+    UserError,
+)
+from .interrupts import Interrupts
+from .ports import LOOPBACK, Ports
 
-LOOPBACK = "127.0.0.1"
 START_SECONDS = 300.0
-STOP_SECONDS = 20.0
+#: Nothing of it is needed any more, and this comes out of the time kept back for the end.
+STOP_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _OK = 200
 _LOG_TAIL = 400
@@ -31,66 +46,37 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """Three ports that were free a moment ago."""
+class Place:
+    """Where one Triton runs and what it serves. ``environment``: as this process has it."""
 
-    http: int
-    grpc: int
-    metrics: int
-
-    @classmethod
-    def free(cls) -> Ports:
-        """Ask the kernel; all three are held until all are known, so they differ."""
-        sockets = [socket.socket() for _ in range(3)]
-        try:
-            for item in sockets:
-                item.bind((LOOPBACK, 0))
-            http_port, grpc_port, metrics_port = (item.getsockname()[1] for item in sockets)
-        finally:
-            for item in sockets:
-                item.close()
-        return cls(http=http_port, grpc=grpc_port, metrics=metrics_port)
+    name: str
+    artifact: Path
+    scratch: Path
+    cores: frozenset[int]
+    environment: Mapping[str, str]
 
 
 class Triton:
-    """Context manager. ``load_seconds``: from start to ready, the first time."""
+    """Context manager that stops it, whatever happened. ``load_seconds``: of the first start."""
 
-    def __init__(self, artifact: Path, scratch: Path, config: ModelConfig) -> None:
+    def __init__(self, place: Place, deadline: Deadline, interrupts: Interrupts) -> None:
         self.ports = Ports.free()
         self.load_seconds = 0.0
-        self._name = config.name
-        self._repository = scratch / "repository"
-        self._log_file = scratch / "triton.log"
-        self._prefix = region_prefix(self._repository, config.name)
-        self._folder = lay_out(artifact, render_pbtxt(config), self._repository, config.name)
+        self._place = place
+        self._deadline = deadline
+        self._interrupts = interrupts
+        self._repository = place.scratch / "repository"
+        self._log_file = place.scratch / "triton.log"
+        self._prefix = region_prefix(self._repository, place.name)
         self._process: subprocess.Popen[bytes] | None = None
+        self._served = ""
 
     @property
-    def pid(self) -> int:
-        """Of the server's process."""
-        if self._process is None:
-            raise Infrastructure(TRITON_CRASHED, "Triton was not started")
-        return self._process.pid
-
-    @property
-    def grpc_address(self) -> str:
-        """Where the load goes."""
-        return f"{LOOPBACK}:{self.ports.grpc}"
+    def pid(self) -> int | None:
+        """Of the server's process; None while there is none."""
+        return None if self._process is None else self._process.pid
 
     def __enter__(self) -> Self:
-        began = time.monotonic()
-        with self._log_file.open("wb") as log:
-            try:
-                self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)  # noqa: S603 - ours
-            except OSError as error:
-                words = f"tritonserver cannot be started: {error}; is it in the image?"
-                raise Infrastructure(TRITON_CRASHED, words) from error
-        try:
-            self._wait_until_ready(began + START_SECONDS)
-        except BaseException:
-            self._stop()
-            raise
-        self.load_seconds = time.monotonic() - began
         return self
 
     def __exit__(
@@ -101,32 +87,54 @@ class Triton:
     ) -> None:
         self._stop()
 
-    def reconfigure(self, config: ModelConfig) -> None:
-        """Serve with another configuration, in place.
+    def serve(self, config: ModelConfig) -> None:
+        """Serve with ``config``: by a start where none runs, else by a reload in place.
 
         Raises:
             UserError: Triton refuses it.
-            TritonDied: Triton is gone.
+            TritonDied: Triton is gone; the next call starts another one.
+            OutOfTime: the time limit passed before it was ready.
         """
-        write_config(self._folder, render_pbtxt(config))
-        status, body = self._post(f"/v2/repository/models/{self._name}/load")
-        if status != _OK:
-            raise UserError(MODEL_NOT_SERVABLE, f"Triton refuses {config.name}: {body[:_LOG_TAIL]}")
+        text = render_pbtxt(config)
+        if self._process is None:
+            self._start(text)
+        elif text != self._served:
+            self._reload(text)
+        self._served = text
 
     def check_alive(self) -> None:
         """Raises TritonDied, with the end of its log, if it is gone."""
         if self._process is None or self._process.poll() is None:
             return
-        code = self._process.returncode
-        words = f"Triton ended with code {code}: {self._tail()}"
-        raise TritonDied(words, killed=code == -signal.SIGKILL)
+        code, tail = self._process.returncode, self._tail()
+        self._stop()
+        raise TritonDied(f"Triton ended with code {code}: {tail}", killed=code == -signal.SIGKILL)
+
+    def _start(self, config: str) -> None:
+        began = time.monotonic()
+        lay_out(self._place.artifact, config, self._repository, self._place.name)
+        with self._interrupts.held():
+            self._process = self._launch()
+        self._wait_until_ready(began + START_SECONDS)
+        self.load_seconds = self.load_seconds or time.monotonic() - began
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        remove_regions(self._prefix)
+        environment = child_environment(self._place.environment)
+        try:
+            with self._log_file.open("wb") as log, children_on(self._place.cores):
+                return subprocess.Popen(  # noqa: S603 - ours
+                    self._command(), stdout=log, stderr=log, env=environment, start_new_session=True
+                )
+        except OSError as error:
+            words = f"tritonserver cannot be started: {error}; is it in the image?"
+            raise Infrastructure(TRITON_CRASHED, words) from error
 
     def _command(self) -> list[str]:
-        remove_regions(self._prefix)
         ports = self.ports
         plan = ServerPlan(
             repository=self._repository,
-            model=self._name,
+            model=self._place.name,
             endpoint=Endpoint(
                 address=LOOPBACK,
                 http_port=ports.http,
@@ -138,48 +146,59 @@ class Triton:
         )
         return command(plan)
 
-    def _wait_until_ready(self, deadline: float) -> None:
-        while True:
-            if self._process is not None and self._process.poll() not in (None, 0):
-                self._refused()
-            if self._is_ready():
-                return
-            if time.monotonic() > deadline:
+    def _wait_until_ready(self, latest: float) -> None:
+        while not self._is_ready():
+            if self._process is not None and (self._process.poll() or 0) > 0:
+                words = f"Triton does not load the model: {self._tail()}"
+                self._stop()
+                raise UserError(MODEL_NOT_SERVABLE, words)
+            self.check_alive()
+            now = time.monotonic()
+            if self._deadline.remaining(now) == 0.0:
+                words = f"time was up before the model was loaded: {self._tail()}"
+                raise OutOfTime(DEADLINE_EXCEEDED, words)
+            if now > latest:
                 words = f"the model is not loaded after {START_SECONDS:.0f} s: {self._tail()}"
                 raise UserError(MODEL_NOT_SERVABLE, words)
             time.sleep(_POLL_SECONDS)
 
-    def _refused(self) -> None:
-        self_killed = self._process is not None and self._process.returncode == -signal.SIGKILL
-        if self_killed:
-            self.check_alive()
-        raise UserError(MODEL_NOT_SERVABLE, f"Triton does not load the model: {self._tail()}")
-
     def _is_ready(self) -> bool:
         try:
-            return self._get(f"/v2/models/{self._name}/ready") == _OK
+            return self._ask("GET", f"/v2/models/{self._place.name}/ready", 5.0)[0] == _OK
         except (OSError, http.client.HTTPException):
             return False
 
-    def _get(self, path: str) -> int:
-        connection = http.client.HTTPConnection(LOOPBACK, self.ports.http, timeout=5)
+    def _reload(self, config: str) -> None:
+        write_config(self._repository / self._place.name, config)
+        self._served = ""  # whatever happens now, the next configuration has to be loaded
+        limit = min(START_SECONDS, self._deadline.remaining(time.monotonic()) + 1.0)
         try:
-            connection.request("GET", path)
-            return connection.getresponse().status
+            path = f"/v2/repository/models/{self._place.name}/load"
+            status, body = self._ask("POST", path, limit)
+        except TimeoutError as error:
+            words = f"a changed configuration was not loaded after {limit:.0f} s"
+            raise OutOfTime(DEADLINE_EXCEEDED, words) from error
+        except (OSError, http.client.HTTPException) as error:
+            self._wait_for_end()
+            self.check_alive()
+            raise Infrastructure(TRITON_CRASHED, f"Triton does not answer: {error!r}") from error
+        if status != _OK:
+            raise UserError(MODEL_NOT_SERVABLE, f"Triton refuses: {body[:_LOG_TAIL]}")
+
+    def _ask(self, method: str, path: str, timeout: float) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(LOOPBACK, self.ports.http, timeout=timeout)
+        try:
+            connection.request(method, path, body=b"{}" if method == "POST" else None)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
         finally:
             connection.close()
 
-    def _post(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(LOOPBACK, self.ports.http, timeout=START_SECONDS)
-        try:
-            connection.request("POST", path, body=b"{}")
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
-            self.check_alive()
-            raise Infrastructure(TRITON_CRASHED, f"Triton does not answer: {error!r}") from error
-        finally:
-            connection.close()
+    def _wait_for_end(self) -> None:
+        """The connection is gone a moment before the process is."""
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
 
     def _tail(self) -> str:
         text = self._log_file.read_text(errors="replace") if self._log_file.exists() else ""
@@ -187,14 +206,17 @@ class Triton:
         return (" ".join(lines) or text)[-_LOG_TAIL:]
 
     def _stop(self) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            _log.warning("Triton did not end within %.0f s", STOP_SECONDS)
-            self._process.kill()
+        """End it and the processes of its models; a signal that comes meanwhile waits."""
+        with self._interrupts.held():
+            if self._process is None:
+                return
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                _log.warning("Triton did not end within %.0f s", STOP_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # its session is its own
             self._process.wait()
-        self._process = None
-        remove_regions(self._prefix)
+            self._process = None
+            remove_regions(self._prefix)

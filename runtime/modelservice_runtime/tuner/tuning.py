@@ -1,250 +1,166 @@
-"""The steps of a tuning: curve → settings under load → choice → capacity → memory."""
+"""The steps of a tuning: batch by batch, then other instances, then the choice, then capacity."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from modelservice_runtime.contract.manifest import Manifest
-from modelservice_runtime.contract.model_config import ModelConfig
-from modelservice_runtime.contract.profile import LatencyPoint, Profile
-from modelservice_runtime.contract.requests import TuneRequest
-from modelservice_runtime.serve.samples import Samples
+from modelservice_runtime.contract.profile import LatencyPoint
+from modelservice_runtime.contract.requests import LatencyObjective
 
-from .capacity import Capacity, RateRun, find_capacity
+from . import capacity as rates
+from . import runs
+from .bench import Bench
+from .capacity import Capacity, RateRun, figure
 from .choice import (
     Choice,
     Loaded,
     Setting,
+    alternatives,
     batch_sizes,
     choose,
-    falling,
+    finalists,
     instance_options,
-    queue_timeout_microseconds,
 )
-from .cores import Cores, children_on
 from .deadline import Deadline
-from .errors import LoadFailed, OutOfTime
 from .hardware import read_cpu
-from .load_runs import LoadGenerator, write_input_data
 from .memory import PeakMemory
-from .parsing import Measurement, OutputUnreadableError
+from .parsing import Measurement
 from .progress import say
-from .server import Triton
+from .results import Measured
 
-#: What one measurement takes, reload included; before each it is checked that it fits.
-STEP_SECONDS = 8.0
 #: p99 is the finest percentile that perf_analyzer reports; a finer objective is judged by it.
 FINEST_PERCENTILE = 99.0
+#: One run at a rate takes at most this share of the time that is left.
+RATE_SHARE = 0.4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """What the steps work on."""
+@dataclass(slots=True, kw_only=True)
+class Tuning:
+    """One tuning on one bench. ``cpu``: cores of a replica."""
 
-    request: TuneRequest
-    manifest: Manifest
-    samples: Samples
-    artifact: Path
-    scratch: Path
-    cores: Cores
+    bench: Bench
+    objective: LatencyObjective
+    max_batch_size: int
+    cpu: float
     deadline: Deadline
+    curve: list[LatencyPoint] = field(default_factory=list)
+    loaded: list[Loaded] = field(default_factory=list)
 
+    def run(self) -> Measured:
+        """All steps; what was measured before the time was up is used.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuned:
-    """The profile, and why it is so, in words."""
-
-    profile: Profile
-    words: str
-
-
-def tune(inputs: Inputs) -> Tuned:
-    """Measure and choose.
-
-    Raises:
-        TuneError: in words; what was measured before the time was up is used.
-    """
-    input_data = inputs.scratch / "input.json"
-    write_input_data(inputs.samples, input_data)
-    first = _setting(
-        inputs, inputs.request.max_batch_size, *instance_options(inputs.request.cpu)[0]
-    )
-    say("loading", 0.05, "starting Triton with the artifact")
-    with (
-        children_on(inputs.cores.server),
-        Triton(inputs.artifact, inputs.scratch, _config(inputs, first)) as triton,
-    ):
-        load = LoadGenerator(
-            model=inputs.request.name,
-            address=triton.grpc_address,
-            input_data=input_data,
-            scratch=inputs.scratch,
-            cores=inputs.cores,
-        )
-        return _Measuring(inputs, triton, load).run()
-
-
-def _setting(inputs: Inputs, batch: int, instances: int, threads: int) -> Setting:
-    del inputs
-    return Setting(max_batch_size=batch, instances=instances, threads=threads)
-
-
-def _config(inputs: Inputs, setting: Setting) -> ModelConfig:
-    return ModelConfig(
-        name=inputs.request.name,
-        backend=inputs.request.backend,
-        max_batch_size=setting.max_batch_size,
-        interface=inputs.manifest.interface,
-        instances=setting.instances,
-        threads=setting.threads,
-        warmup_batch_sizes=tuple(sorted({1, setting.max_batch_size})),
-        warmup_inputs=inputs.manifest.sample_inputs,
-    )
-
-
-class _Measuring:
-    """The steps that share one running Triton."""
-
-    def __init__(self, inputs: Inputs, triton: Triton, load: LoadGenerator) -> None:
-        self._inputs = inputs
-        self._triton = triton
-        self._load = load
-        self._goal = inputs.request.objective
-
-    def run(self) -> Tuned:
-        """All steps."""
-        curve = self._curve()
-        loaded = self._settings()
-        choice = choose(loaded, curve, self._goal.milliseconds, self._goal.percentile)
+        Raises:
+            TuneError: not even batch 1 could be measured; in words.
+        """
+        alone_ms = self._batches()
+        self._others()
+        goal = self.objective
+        choice = choose(self.loaded, alone_ms, goal.milliseconds, goal.percentile)
         say("choosing", 0.7, choice.why)
-        self._triton.reconfigure(_config(self._inputs, choice.setting))
-        with PeakMemory(self._triton.pid) as memory:
+        with PeakMemory(lambda: self.bench.triton.pid) as memory:
             capacity = self._capacity(choice)
-        return self._tuned(choice, curve, capacity, memory.bytes)
-
-    def _curve(self) -> tuple[LatencyPoint, ...]:
-        sizes = batch_sizes(self._inputs.request.max_batch_size)
-        points: list[LatencyPoint] = []
-        for number, size in enumerate(sizes):
-            done = self._measure(lambda size=size: self._load.lone(size), f"batch {size}")  # type: ignore[misc]
-            if done is None:
-                break
-            median, high = done.percentile_ms(50), self._latency(done)
-            points.append(LatencyPoint(batch=size, p50_ms=median, p99_ms=high))
-            share = 0.1 + 0.25 * (number + 1) / len(sizes)
-            say("latency by batch", share, f"batch {size}: {median:.1f} ms")
-        if not points:
-            raise LoadFailed("not even batch 1 could be measured")
-        return tuple(points)
-
-    def _settings(self) -> list[Loaded]:
-        request = self._inputs.request
-        settings = [
-            Setting(max_batch_size=size, instances=instances, threads=threads)
-            for instances, threads in instance_options(request.cpu)
-            for size in batch_sizes(request.max_batch_size)
-        ]
-        found: list[Loaded] = []
-        for number, setting in enumerate(settings):
-            loaded = self._under_load(setting)
-            if loaded is None:
-                break
-            found.append(loaded)
-            share = 0.35 + 0.35 * (number + 1) / len(settings)
-            words = f"{setting.words()}: {loaded.rows_per_second:.0f} rows/s"
-            say("settings under load", share, f"{words}, {loaded.latency_ms:.1f} ms")
-        if not found:
-            raise LoadFailed("no setting could be measured under load")
-        return found
-
-    def _under_load(self, setting: Setting) -> Loaded | None:
-        concurrency = 2 * setting.max_batch_size * setting.instances
-
-        def run() -> Measurement:
-            self._triton.reconfigure(_config(self._inputs, setting))
-            return self._load.closed(concurrency)
-
-        done = self._measure(run, setting.words())
-        if done is None:
-            return None
-        return Loaded(
-            setting=setting, rows_per_second=done.rows_per_second, latency_ms=self._latency(done)
+        say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
+        return Measured(
+            curve=tuple(self.curve),
+            choice=choice,
+            capacity=capacity,
+            peak_memory_bytes=memory.bytes,
+            load_seconds=self.bench.triton.load_seconds,
+            hardware=read_cpu(),
+            notes=tuple(self.bench.notes),
         )
+
+    def _batches(self) -> float:
+        """Every batch size with one instance, smallest first; the latency of a lone row.
+
+        A batch that takes longer than the objective by itself ends it: larger ones take longer.
+        """
+        instances, threads = instance_options(self.cpu)[0]
+        sizes = batch_sizes(self.max_batch_size)
+        alone_ms = self._smallest(Setting(max_batch_size=1, instances=instances, threads=threads))
+        for number, size in enumerate(sizes[1:]):
+            if self.curve[-1].p50_ms > self.objective.milliseconds:
+                break
+            setting = Setting(max_batch_size=size, instances=instances, threads=threads)
+            if not self._batch(setting, 0.15 + 0.3 * number / len(sizes)):
+                break
+        return alone_ms
+
+    def _smallest(self, setting: Setting) -> float:
+        say("loading", 0.05, "starting Triton with the artifact")
+        probed = self.bench.first(setting, runs.probe())
+        expected = probed.percentile_ms(50)
+        alone = self.bench.first(setting, runs.lone(1, expected))
+        self._add_point(alone, 1, 0.1)
+        run = runs.closed(setting.concurrency, 2 * self.curve[0].p50_ms)
+        self._add_loaded(setting, self.bench.first(setting, run), 0.15)
+        return self._latency(alone)
+
+    def _batch(self, setting: Setting, fraction: float) -> bool:
+        """Whether this batch size could be measured, so that a larger one is worth a try."""
+        size, before = setting.max_batch_size, self.curve[-1]
+        run = runs.lone(size, before.p50_ms * size / before.batch)
+        alone = self.bench.measure(setting, run, self.deadline.for_search())
+        if alone is None:
+            return False
+        self._add_point(alone, size, fraction)
+        if self.curve[-1].p50_ms > self.objective.milliseconds:
+            return False
+        return self._under_load(setting, fraction)
+
+    def _others(self) -> None:
+        """Other numbers of instances and threads; then the best few once more."""
+        goal_ms = self.objective.milliseconds
+        for setting in alternatives(self.cpu, self.loaded, goal_ms):
+            self._under_load(setting, 0.5)
+        for setting in finalists(self.loaded, goal_ms):
+            self._under_load(setting, 0.6)
+
+    def _under_load(self, setting: Setting, fraction: float) -> bool:
+        point = next(p for p in self.curve if p.batch == setting.max_batch_size)
+        run = runs.closed(setting.concurrency, 2 * point.p50_ms)
+        done = self.bench.measure(setting, run, self.deadline.for_search())
+        if done is not None:
+            self._add_loaded(setting, done, fraction)
+        return done is not None
 
     def _capacity(self, choice: Choice) -> Capacity:
-        def at(rate: float) -> RateRun:
-            done = self._measure(
-                lambda: self._load.poisson(rate), f"{rate:.1f} rows/s", give_up=True
-            )
-            if done is None:
-                return RateRun(rate=rate, latency_ms=None)
-            run = RateRun(
-                rate=rate, latency_ms=self._latency(done), delayed_percent=done.delayed_percent
-            )
-            verdict = "holds" if run.holds(self._goal.milliseconds) else "does not hold"
-            say("capacity", 0.85, f"{rate:.1f} rows/s {verdict} ({run.latency_ms:.1f} ms)")
-            return run
+        def at(rate: float) -> RateRun | None:
+            return self._at_rate(choice.setting, rate)
 
-        return find_capacity(at, choice.rows_per_second, self._goal.milliseconds)
+        find = rates.find_capacity if choice.met else rates.best_effort
+        return find(at, choice.rows_per_second, self.objective.milliseconds)
 
-    def _measure(
-        self, run: Callable[[], Measurement], doing: str, *, give_up: bool = False
-    ) -> Measurement | None:
-        """One measurement, once repeated; None when time is up and something is known already."""
-        try:
-            self._inputs.deadline.check(time.monotonic(), STEP_SECONDS, doing)
-        except OutOfTime:
-            if doing == "batch 1":
-                raise
+    def _at_rate(self, setting: Setting, rate: float) -> RateRun | None:
+        left = self.deadline.remaining(time.monotonic())
+        run = runs.open_loop(rate, RATE_SHARE * left)
+        if run is None:
             return None
-        try:
-            return run()
-        except LoadFailed:
-            self._triton.check_alive()
-            if give_up:
-                return None
-        done = run()
-        self._triton.check_alive()
-        return done
+        done = self.bench.measure(setting, run, self.deadline)
+        if done is None:
+            return RateRun(rate=rate, latency_ms=None)
+        found = RateRun(
+            rate=rate,
+            latency_ms=self._latency(done),
+            median_ms=done.percentile_ms(50),
+            delayed_percent=done.delayed_percent,
+        )
+        verdict = "holds" if found.holds(self.objective.milliseconds) else "does not hold"
+        say("capacity", 0.85, f"{figure(rate)} rows/s {verdict} ({found.latency_ms:.1f} ms)")
+        return found
+
+    def _add_point(self, done: Measurement, batch: int, fraction: float) -> None:
+        median, high = done.percentile_ms(50), done.percentile_ms(FINEST_PERCENTILE)
+        self.curve.append(LatencyPoint(batch=batch, p50_ms=median, p99_ms=high))
+        say("latency by batch", fraction, f"batch {batch}: {median:.1f} ms")
+
+    def _add_loaded(self, setting: Setting, done: Measurement, fraction: float) -> None:
+        latency = self._latency(done)
+        point = Loaded(setting=setting, rows_per_second=done.rows_per_second, latency_ms=latency)
+        self.loaded.append(point)
+        words = f"{setting.words()}: {figure(point.rows_per_second)} rows/s, {latency:.1f} ms"
+        say("settings under load", fraction, words)
 
     def _latency(self, done: Measurement) -> float:
-        try:
-            return done.percentile_ms(min(self._goal.percentile, FINEST_PERCENTILE))
-        except OutputUnreadableError as error:
-            raise LoadFailed(str(error)) from error
-
-    def _tuned(
-        self, choice: Choice, curve: tuple[LatencyPoint, ...], capacity: Capacity, memory: int
-    ) -> Tuned:
-        request, setting, goal = self._inputs.request, choice.setting, self._goal
-        largest = [p for p in curve if p.batch <= setting.max_batch_size][-1]
-        profile = Profile(
-            artifact_digest=request.artifact_digest,
-            backend=request.backend,
-            max_batch_size=setting.max_batch_size,
-            instances=setting.instances,
-            threads=setting.threads,
-            queue_delay_microseconds=0,
-            queue_timeout_microseconds=(
-                queue_timeout_microseconds(goal.milliseconds, largest.p50_ms) if choice.met else 0
-            ),
-            latency=curve,
-            latency_at_capacity_ms=round(capacity.latency_ms, 3),
-            throughput_rows_per_second=round(choice.rows_per_second, 3),
-            capacity_rows_per_second=round(capacity.rows_per_second, 3),
-            objective_percentile=goal.percentile,
-            objective_ms=goal.milliseconds,
-            objective_met=choice.met,
-            peak_memory_bytes=memory,
-            load_seconds=round(self._triton.load_seconds, 3),
-            hardware=read_cpu(),
-        )
-        words = (
-            f"{choice.why}; {choice.rows_per_second:.0f} rows/s closed-loop, capacity"
-            f" {capacity.rows_per_second:.0f} rows/s per replica, {memory >> 20} MiB at most"
-        )
-        odd = falling(curve)
-        return Tuned(profile=profile, words=f"{words}; {odd}" if odd else words)
+        return done.percentile_ms(min(self.objective.percentile, FINEST_PERCENTILE))

@@ -33,11 +33,15 @@ WRITER = "writer-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model and what it takes and gives."""
+    """A model, what it takes and gives, and sample rows.
+
+    ``outputs``: of the sample rows, where they need not be computed.
+    """
 
     onnx: bytes
     interface: ModelInterface
     inputs: Arrays
+    outputs: Arrays | None = None
 
     def answers(self, inputs: Arrays) -> Arrays:
         """What the model gives, asked directly."""
@@ -48,9 +52,10 @@ class Model:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def linear(width: int = 4) -> Model:
-    """Row by row: y = x · w + b."""
-    random = np.random.default_rng(1)
+def linear(seed: int = 1) -> Model:
+    """Row by row: y = x · w + b, the weights by the seed."""
+    width = 4
+    random = np.random.default_rng(seed)
     weights = {
         "w": random.standard_normal((width, 3)).astype(np.float32),
         "b": random.standard_normal(3).astype(np.float32),
@@ -105,8 +110,10 @@ def slow(rounds: int, *, per_row: bool = True) -> Model:
     ]
     weights = {
         "count": np.array([1, 1_000_000], dtype=np.int64),
-        "one": np.zeros((1, 1), dtype=np.float32),
     }
+    if not per_row:
+        weights["one"] = np.zeros((1, 1), dtype=np.float32)
+    rows = np.array([[1.0], [2.0]], dtype=np.float32)
     return Model(
         onnx=model(
             nodes,
@@ -118,7 +125,8 @@ def slow(rounds: int, *, per_row: bool = True) -> Model:
             inputs=(TensorSpec(name="x", datatype="FP32", dims=(1,)),),
             outputs=(TensorSpec(name="y", datatype="FP32", dims=(1,)),),
         ),
-        inputs={"x": np.array([[1.0], [2.0]], dtype=np.float32)},
+        inputs={"x": rows},
+        outputs={"y": rows},
     )
 
 
@@ -127,12 +135,12 @@ def _noise(number: int) -> bytes:
     return node("RandomUniformLike", [f"noise{number}"], [f"noise{number + 1}"], limits)
 
 
-def write_files(model: Model, folder: Path, outputs: Arrays | None = None) -> Path:
-    """The artifact's files without a manifest; ``outputs``: said to be right, if not the real."""
+def write_files(model: Model, folder: Path) -> Path:
+    """The artifact's files without a manifest."""
     (folder / WARMUP_FOLDER).mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(model.onnx)
     (folder / REPORT_JSON).write_text("{}")
-    right = model.answers(model.inputs) if outputs is None else outputs
+    right = model.outputs or model.answers(model.inputs)
     arrays = {INPUT_PREFIX + name: array for name, array in model.inputs.items()}
     arrays |= {OUTPUT_PREFIX + name: array for name, array in right.items()}
     save_file(arrays, str(folder / SAMPLES_FILE))
@@ -194,9 +202,9 @@ class Published:
         return self.folder / WRITER / MODEL_FILE
 
 
-def publish(model: Model, root: Path, outputs: Arrays | None = None) -> Published:
+def publish(model: Model, root: Path) -> Published:
     """Put the model into a store under ``root`` in the way the builder does."""
-    files = write_files(model, root / "built", outputs)
+    files = write_files(model, root / "built")
     manifest = manifest_of(model, files)
     folder = root / "store" / "team" / "tiny" / "0123456789" / "1"
     store = open_store(f"file://{folder}")

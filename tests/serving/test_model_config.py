@@ -1,0 +1,86 @@
+"""The text of ``config.pbtxt`` means what the value says, read by Triton's own protobuf."""
+
+from __future__ import annotations
+
+from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
+from tritonclient.grpc import model_config_pb2 as pb
+
+from modelservice_runtime.contract.model_config import BACKENDS, ModelConfig, render_pbtxt
+from modelservice_runtime.contract.tensors import DATATYPES, ModelInterface, TensorSpec
+from modelservice_runtime.serve.layout import backend_of
+
+NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=10)
+SPECS = st.builds(
+    TensorSpec,
+    name=NAMES,
+    datatype=st.sampled_from(sorted(DATATYPES)),
+    dims=st.lists(st.integers(1, 1000) | st.just(-1), max_size=4).map(tuple),
+)
+SPEC_LISTS = st.lists(SPECS, min_size=1, max_size=3, unique_by=lambda spec: spec.name).map(tuple)
+CONFIGS = st.builds(
+    ModelConfig,
+    name=NAMES,
+    backend=st.sampled_from(BACKENDS),
+    max_batch_size=st.integers(1, 4096),
+    interface=st.builds(ModelInterface, inputs=SPEC_LISTS, outputs=SPEC_LISTS),
+    instances=st.integers(1, 64),
+    threads=st.integers(1, 64),
+    queue_delay_microseconds=st.integers(0, 10**9),
+    queue_timeout_microseconds=st.integers(0, 10**9),
+    warmup_batch_sizes=st.lists(st.integers(1, 64), max_size=3, unique=True).map(tuple),
+    warmup_inputs=SPEC_LISTS,
+)
+
+
+def dims_of(spec: TensorSpec) -> list[int]:
+    return list(spec.dims or (1,))
+
+
+@given(CONFIGS)
+def test_the_text_means_what_the_value_says(config: ModelConfig) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    assert (parsed.name, parsed.backend) == (config.name, config.backend)
+    assert parsed.max_batch_size == config.max_batch_size
+    assert [group.count for group in parsed.instance_group] == [config.instances]
+    for tensors, specs in (
+        (parsed.input, config.interface.inputs),
+        (parsed.output, config.interface.outputs),
+    ):
+        assert [(t.name, list(t.dims)) for t in tensors] == [(s.name, dims_of(s)) for s in specs]
+        kinds = [pb.DataType.Name(tensor.data_type) for tensor in tensors]
+        assert kinds == [f"TYPE_{spec.datatype}" for spec in specs]
+        assert [t.HasField("reshape") for t in tensors] == [not spec.dims for spec in specs]
+    assert parsed.parameters["intra_op_thread_count"].string_value == str(config.threads)
+
+
+@given(CONFIGS)
+def test_the_queue_is_as_the_value_says(config: ModelConfig) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    batching = parsed.dynamic_batching
+    timeout = config.queue_timeout_microseconds
+    batches = config.max_batch_size > 1 or timeout > 0
+    assert parsed.HasField("dynamic_batching") == batches
+    if batches:
+        assert batching.max_queue_delay_microseconds == config.queue_delay_microseconds
+    assert batching.HasField("default_queue_policy") == (timeout > 0)
+    policy = batching.default_queue_policy
+    assert policy.default_timeout_microseconds == timeout
+    assert policy.timeout_action == pb.ModelQueuePolicy.REJECT
+
+
+@given(CONFIGS)
+def test_every_warm_up_reads_the_artifact_s_row(config: ModelConfig) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    assert [warmup.batch_size for warmup in parsed.model_warmup] == list(config.warmup_batch_sizes)
+    for warmup in parsed.model_warmup:
+        assert {name: list(value.dims) for name, value in warmup.inputs.items()} == {
+            spec.name: dims_of(spec) for spec in config.warmup_inputs
+        }
+        assert all(name == value.input_data_file for name, value in warmup.inputs.items())
+
+
+@given(CONFIGS)
+def test_the_start_wrapper_finds_the_backend_in_the_text(config: ModelConfig) -> None:
+    assert backend_of(render_pbtxt(config)) == config.backend

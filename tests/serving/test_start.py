@@ -1,0 +1,143 @@
+"""The start wrapper: lays out what Triton reads, or refuses in words; flags and shared memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from models import linear
+from pod import Pod
+
+from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.contract.model_config import ONNXRUNTIME_BACKEND, render_pbtxt
+from modelservice_runtime.contract.store_layout import MODEL_FILE
+from modelservice_runtime.serve import flags, layout, shared_memory, start
+from modelservice_runtime.serve.termination import shortened
+
+PodOf = Callable[..., Pod]
+
+
+def refusal(pod: Pod, config: str) -> tuple[int, str]:
+    """Exit code and termination message of a container with this configuration."""
+    (pod.root / "config.pbtxt").write_text(config)
+    done = pod.run_once({})
+    return done.returncode, pod.message_file.read_text()
+
+
+def test_an_unknown_backend_is_refused(pod_of: PodOf) -> None:
+    pod = pod_of(linear())
+    config = render_pbtxt(replace(pod.config, backend="tensorflow"))
+    code, message = refusal(pod, config)
+    assert code == exit_codes.USER_ERROR
+    assert message == (
+        "the configuration names backend 'tensorflow'; known are onnxruntime, python"
+    )
+    assert not (pod.root / "repository").exists()
+
+
+def test_an_empty_configuration_is_refused(pod_of: PodOf) -> None:
+    code, message = refusal(pod_of(linear()), "")
+    assert (code, "names backend ''" in message) == (exit_codes.USER_ERROR, True)
+
+
+def test_a_missing_model_is_refused(pod_of: PodOf) -> None:
+    pod = pod_of(linear())
+    (pod.artifact / MODEL_FILE).unlink()
+    code, message = refusal(pod, render_pbtxt(pod.config))
+    assert code == exit_codes.USER_ERROR
+    assert "the artifact was not fetched to the end" in message
+
+
+def test_a_missing_configuration_is_worth_another_try(pod_of: PodOf) -> None:
+    pod = pod_of(linear())
+    done = pod.run_once({})
+    assert done.returncode == exit_codes.INFRASTRUCTURE
+    assert "cannot be laid out" in pod.message_file.read_text()
+
+
+def test_the_layout_is_made_afresh_each_time(pod_of: PodOf, tmp_path: Path) -> None:
+    pod = pod_of(linear())
+    repository = tmp_path / "repository"
+    config = render_pbtxt(pod.config)
+    folder = layout.lay_out(pod.artifact, config, repository, "tiny")
+    (folder / "leftover").touch()
+    (folder / "config.pbtxt").write_text("half a line")
+    layout.lay_out(pod.artifact, config, repository, "tiny")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {"config.pbtxt", "1/model.onnx", "1/model.py", "warmup/x"}
+    assert (folder / "config.pbtxt").read_text() == config
+    assert (folder / "1" / "model.onnx").resolve() == (pod.artifact / MODEL_FILE).resolve()
+
+
+def test_triton_s_own_backend_gets_no_runner(pod_of: PodOf, tmp_path: Path) -> None:
+    pod = pod_of(linear())
+    config = render_pbtxt(replace(pod.config, backend=ONNXRUNTIME_BACKEND))
+    folder = layout.lay_out(pod.artifact, config, tmp_path / "repository", "tiny")
+    assert [path.name for path in (folder / "1").iterdir()] == ["model.onnx"]
+
+
+def test_a_configuration_is_replaced_whole(tmp_path: Path) -> None:
+    layout.write_config(tmp_path, "old")
+    layout.write_config(tmp_path, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["config.pbtxt"]
+    assert (tmp_path / "config.pbtxt").read_text() == "new"
+
+
+def plan(key: str) -> flags.ServerPlan:
+    return flags.ServerPlan(
+        repository=Path("/repository"),
+        model="tiny",
+        endpoint=flags.Endpoint(),
+        admin_key=key,
+        shared_memory_prefix="prefix_",
+    )
+
+
+def test_a_flag_of_the_pod_replaces_ours_of_the_same_name() -> None:
+    extra = ["--http-port=18000", "--metrics-config=summary_latencies=false", "--log-verbose=1"]
+    words = flags.command(plan("key"), extra)
+    assert words[0] == "tritonserver"
+    assert [word for word in words if word.startswith("--http-port")] == ["--http-port=18000"]
+    summaries = [word for word in words if word.startswith("--metrics-config=summary_lat")]
+    assert summaries == ["--metrics-config=summary_latencies=false"]
+    # Flags that may be given several times are told apart by what they set.
+    assert sum(word.startswith("--metrics-config=") for word in words) == 2
+    assert sum(word.startswith("--backend-config=python,") for word in words) == 2
+
+
+def test_what_changes_a_server_is_closed_on_both_protocols_or_on_none() -> None:
+    rule = "model-repository,shared-memory,trace,logging:modelservice-admin-key=key"
+    closed = flags.command(plan("key"))
+    assert {f"--http-restricted-api={rule}", f"--grpc-restricted-protocol={rule}"} <= set(closed)
+    assert not [word for word in flags.command(plan("")) if "restricted" in word]
+
+
+def test_each_start_makes_up_another_key(pod_of: PodOf) -> None:
+    pod = pod_of(linear())
+    config = pod.root / "config.pbtxt"
+    config.write_text(render_pbtxt(pod.config))
+    plans = [start.prepare(pod.artifact, config, pod.root / "r", "tiny") for _ in range(2)]
+    assert plans[0].admin_key != plans[1].admin_key
+    assert min(len(made.admin_key) for made in plans) >= 32
+
+
+def test_threads_that_spin_are_off_unless_the_pod_says_otherwise() -> None:
+    made = start.child_environment({"OMP_NUM_THREADS": "4", "HOME": "/"})
+    assert made == {"OMP_NUM_THREADS": "4", "OMP_WAIT_POLICY": "PASSIVE", "HOME": "/"}
+
+
+def test_only_one_s_own_shared_memory_is_removed(tmp_path: Path) -> None:
+    own = shared_memory.region_prefix(tmp_path / "repository", "tiny")
+    other = shared_memory.region_prefix(tmp_path / "repository", "tiny2")
+    for name in (f"{own}1", f"{own}2", f"{other}1", "psm_1"):
+        (tmp_path / name).touch()
+    assert shared_memory.remove_regions(own, tmp_path) == 2
+    assert shared_memory.remove_regions(own, tmp_path) == 0
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {f"{other}1", "psm_1"}
+
+
+def test_last_words_are_cut_between_characters() -> None:
+    text = shortened("é" * 5000)
+    assert len(text) == 4096
+    assert shortened("x" + "é" * 5000).decode() == "x" + "é" * 2047

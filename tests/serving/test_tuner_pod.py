@@ -1,0 +1,214 @@
+"""The whole tuner as its pod runs it: every end has its words, its exit code and no leftovers.
+
+Nothing here depends on how fast this machine is at the moment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from models import Model, Published, linear, publish, slow
+from pod import eventually
+from tune_pod import TunePod
+
+from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.serve import shared_memory
+from modelservice_runtime.tuner import errors
+
+PodFor = Callable[..., TunePod]
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def regions(prefix: str) -> list[str]:
+    """The Python backend's shared memory with this prefix."""
+    return [path.name for path in shared_memory.FOLDER.glob(f"{prefix}*")]
+
+
+@pytest.fixture
+def pod_for(tmp_path: Path) -> Iterator[PodFor]:
+    """Makes the pod of a tune Job for a model."""
+    made: list[TunePod] = []
+
+    def make(model: Model, **options: float) -> TunePod:
+        artifact = publish(model, tmp_path)
+        made.append(TunePod(root=tmp_path, uri=artifact.uri, digest=artifact.digest, **options))
+        return made[-1]
+
+    yield make
+    for pod in made:
+        pod.kill()
+
+
+def test_a_tuning_gives_a_profile_and_tells_its_progress(tune_pod: TunePod) -> None:
+    result, profile = tune_pod.tuned()
+    assert (result.outcome, result.reason) == ("Succeeded", errors.MEASURED)
+    assert (result.key, result.attempt) == ("0123456789", 1)
+    assert profile.objective_met
+    assert profile.artifact_digest == tune_pod.digest
+    assert profile.max_batch_size in {1, 2}
+    assert (profile.instances, profile.threads) == (1, 1)
+    assert [point.batch for point in profile.latency] == [1, 2]
+    assert all(0 < point.p50_ms <= point.p99_ms for point in profile.latency)
+    assert 0 < profile.capacity_rows_per_second <= profile.throughput_rows_per_second
+    assert 0 < profile.latency_at_capacity_ms <= 500
+    assert 0 < profile.queue_timeout_microseconds < 500_000
+    # A Python with numpy and ONNX Runtime in it, beside Triton itself.
+    assert 50 << 20 < profile.peak_memory_bytes < 4 << 30
+    assert profile.load_seconds > 0
+    assert profile.hardware
+    fractions = [line["fraction"] for line in tune_pod.progress]
+    assert fractions == sorted(fractions)
+    assert {"fetching", "loading", "latency by batch", "settings under load", "choosing"} <= {
+        line["stage"] for line in tune_pod.progress
+    }
+
+
+def test_an_objective_out_of_reach_is_a_profile_that_says_so(pod_for: PodFor) -> None:
+    pod = pod_for(slow(3), goal_ms=1.0)
+    result, profile = pod.tuned()
+    assert result.reason == errors.OBJECTIVE_MISSED
+    assert "p99 ≤ 1 ms cannot be kept: a lone request takes" in result.message
+    assert not profile.objective_met
+    assert (profile.max_batch_size, profile.instances) == (1, 1)
+    assert profile.queue_timeout_microseconds == 0
+    assert profile.capacity_rows_per_second > 0
+
+
+def test_a_slow_model_gets_a_profile_within_its_time(pod_for: PodFor) -> None:
+    """Seconds for a row: windows follow the latency, and what there is no time for is left out."""
+    pod = pod_for(slow(150), goal_ms=60_000.0, max_batch_size=16, duration_seconds=30)
+    _, profile = pod.tuned()
+    assert profile.latency[0].batch == 1
+    assert profile.latency[-1].batch < 16
+    assert profile.latency[0].p50_ms > 100
+    assert profile.capacity_rows_per_second > 0
+
+
+def test_time_that_is_up_before_anything_is_known_is_said(pod_for: PodFor) -> None:
+    pod = pod_for(slow(1500), duration_seconds=8)
+    code, result = pod.tune()
+    assert code == exit_codes.DEADLINE
+    assert result.reason == errors.DEADLINE_EXCEEDED
+    assert result.message
+
+
+def test_a_damaged_artifact_is_the_artifact_s_fault(
+    published: Published, tune_pod: TunePod
+) -> None:
+    published.model_file.write_bytes(b"other bytes")
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.ARTIFACT_DAMAGED)
+    assert "model.onnx: 11 bytes, the manifest says" in result.message
+
+
+def test_a_store_that_is_gone_is_said_with_its_address(
+    published: Published, tune_pod: TunePod
+) -> None:
+    shutil.rmtree(published.folder)
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.ARTIFACT_DAMAGED)
+    assert published.uri in result.message
+
+
+def test_a_volume_that_is_not_mounted_is_worth_another_try(tune_pod: TunePod) -> None:
+    tune_pod.uri = "pvc://models/team/tiny/0/1"
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.INFRASTRUCTURE, errors.STORE_UNAVAILABLE)
+    assert "the volume of claim 'models' is not mounted" in result.message
+
+
+def test_a_model_that_triton_cannot_load_is_said_with_triton_s_words(pod_for: PodFor) -> None:
+    """Published with right digests, and yet no model."""
+    code, result = pod_for(replace(linear(), onnx=b"no model", outputs=linear().inputs)).tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.MODEL_NOT_SERVABLE)
+    assert "ONNX" in result.message
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("perf_analyzer", errors.LOAD_GENERATOR_MISSING),
+        ("tritonserver", errors.TRITON_CRASHED),
+    ],
+)
+def test_a_program_that_is_not_in_the_image_is_named(
+    tune_pod: TunePod, tmp_path: Path, missing: str, reason: str
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in {"perf_analyzer", "tritonserver"} - {missing}:
+        (programs / name).symlink_to(str(shutil.which(name)))
+    tune_pod.variables = {"PATH": f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin"}
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.INFRASTRUCTURE, reason)
+    assert f"{missing} cannot be started" in result.message
+
+
+def test_sigterm_ends_it_and_leaves_no_process_behind(tune_pod: TunePod) -> None:
+    tune_pod.start()
+    tune_pod.until(lambda line: line["stage"] == "latency by batch")
+    eventually(lambda: any("perf_analyzer" in " ".join(p.cmdline()) for p in tune_pod.family()))
+    family = tune_pod.family()
+    prefix = tune_pod.prefix()
+    assert regions(prefix)
+    tune_pod.process.send_signal(signal.SIGTERM)
+    code, result = tune_pod.finish()
+    assert (code, result.reason) == (errors.TERMINATED, errors.INTERRUPTED)
+    assert [process for process in family if process.is_running()] == []
+    assert regions(prefix) == []
+
+
+def test_a_setting_that_kills_triton_is_given_up_and_the_rest_is_used(tune_pod: TunePod) -> None:
+    """As the kernel does at the memory limit, while the second batch size is measured."""
+    tune_pod.start()
+    tune_pod.until(lambda line: line["message"].startswith("batch 2: "))
+    prefix = tune_pod.prefix()
+    assert regions(prefix)
+    tune_pod.server().kill()
+    code, result = tune_pod.finish()
+    assert code == 0, tune_pod.log()
+    assert result.profile is not None
+    assert result.profile.max_batch_size == 1
+    assert "batch 2, 1 instance, 1 thread each was given up: Triton ended with" in result.message
+    assert regions(prefix) == []
+
+
+def test_a_setting_whose_model_process_is_killed_is_given_up(tune_pod: TunePod) -> None:
+    """The kernel may take the largest process alone, and that is not Triton itself."""
+    tune_pod.start()
+    tune_pod.until(lambda line: line["message"].startswith("batch 2: "))
+    stubs = [p for p in tune_pod.family() if p.name().startswith("triton_python")]
+    assert stubs  # two, while the former configuration is still being unloaded
+    for stub in stubs:
+        stub.kill()
+    code, result = tune_pod.finish()
+    assert code == 0, tune_pod.log()
+    assert result.profile is not None
+    assert result.profile.max_batch_size == 1
+    assert "batch 2, 1 instance, 1 thread each was given up: " in result.message
+    assert "Stub process 'tiny_0_0' is not healthy" in result.message
+
+
+def test_triton_killed_before_anything_is_known_is_a_question_of_memory(tune_pod: TunePod) -> None:
+    tune_pod.start()
+    tune_pod.until(lambda line: line["stage"] == "loading")
+    eventually(lambda: any(p.name() == "tritonserver" for p in tune_pod.family()))
+    tune_pod.server().kill()
+    code, result = tune_pod.finish()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.OUT_OF_MEMORY)
+    assert "raise spec.serving.resources.limits.memory" in result.message
+
+
+def test_a_request_that_is_none_is_refused(tune_pod: TunePod) -> None:
+    tune_pod.variables = {"MODELSERVICE_JOB": '{"namespace": "team"}'}
+    tune_pod.start()
+    assert tune_pod.process.wait() == errors.CRASHED
+    assert "RequestInvalid: MODELSERVICE_JOB: TuneRequest.name: missing" in tune_pod.log()
+    assert not tune_pod.result_file.exists()

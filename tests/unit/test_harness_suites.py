@@ -1,0 +1,48 @@
+"""The command line of ``make test``, and what each choice of suites needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelservice_harness.__main__ import parser
+from modelservice_harness.suites import SUITE_NAMES, SUITES, wanted_for
+
+
+def test_no_suite_means_all_of_them() -> None:
+    """The defect that this caught: Python 3.11 refused the empty list as an invalid choice."""
+    assert parser().parse_args(["test"]).suites == []
+
+
+@pytest.mark.parametrize("name", SUITE_NAMES)
+def test_every_suite_can_be_asked_for(name: str) -> None:
+    assert parser().parse_args(["test", name]).suites == [name]
+
+
+def test_an_unknown_suite_is_refused_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["test", "clusterr"])
+    told = capsys.readouterr().err
+    assert "'clusterr' is none of" in told
+    assert all(name in told for name in SUITE_NAMES)
+
+
+def test_options_for_pytest_are_passed_on() -> None:
+    parsed = parser().parse_args(["test", "quick", "--pytest", "-k", "golden"])
+    assert (parsed.suites, parsed.pytest) == (["quick"], ["-k", "golden"])
+
+
+def test_all_suites_together_need_the_cluster_the_wheel_and_go() -> None:
+    wanted = wanted_for(SUITE_NAMES)
+    assert wanted.cluster
+    assert wanted.project
+    assert wanted.go
+    assert {suite.environment for suite in SUITES} <= set(wanted.environments)
+
+
+def test_the_go_tests_alone_need_neither_python_environments_nor_a_cluster() -> None:
+    wanted = wanted_for(("localcluster",))
+    assert wanted.environments == ()
+    assert not wanted.cluster
+    assert not wanted.project
