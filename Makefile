@@ -21,7 +21,7 @@ demo: ## The whole story on a local cluster, which stays up (DEMO_CLUSTER=curren
 	@$(RUN) modelservice_demo $(ARGS)
 
 .PHONY: test
-test: ## All tests, the ones on the local cluster included (ARGS: options for pytest)
+test: ## All tests, those on the local cluster too (ARGS: options for pytest; FULL=1: unshortened)
 	@$(HARNESS) test $(if $(ARGS),--pytest $(ARGS))
 
 .PHONY: test-quick

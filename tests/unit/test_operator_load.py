@@ -69,6 +69,20 @@ def test_without_data_nothing_changes(before: int) -> None:
     assert outcome.verdict.metrics_reason == "PrometheusUnreachable"
 
 
+def test_a_replica_that_was_not_scraped_yet_is_no_trouble_until_it_stays_so() -> None:
+    unheard = NoData(reason="NoSeries", message="Prometheus has no series", young=True)
+    first = decided(unheard)
+    assert first.verdict.metrics_available is None
+    assert first.verdict.metrics_reason == "NotScrapedYet"
+    later = NOW + timedelta(seconds=SETTINGS.metrics_stale_seconds)
+    still = decide(samples.view(), unheard, first.state, now=later, settings=SETTINGS)
+    assert still.verdict.metrics_available is False
+    assert still.verdict.metrics_reason == "NoSeries"
+    heard = decide(samples.view(), load(1), still.state, now=later, settings=SETTINGS)
+    again = decide(samples.view(), unheard, heard.state, now=later, settings=SETTINGS)
+    assert again.verdict.metrics_available is None
+
+
 def test_without_data_the_bounds_still_hold() -> None:
     assert decided(GONE, replicas=12).replicas == 8
 

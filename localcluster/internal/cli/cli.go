@@ -1,5 +1,8 @@
 // Package cli is the command line: for people (up, down, status, …), and the sub-commands that
 // the cluster's own processes are started with.
+//
+// Room: the only package that prints for people, reads variables of the environment for the program
+// and starts or kills a cluster; it may not touch mounts, networks or the API server.
 package cli
 
 import (
@@ -49,6 +52,7 @@ namespaces are allowed, and "down" leaves nothing behind.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	command.SetFlagErrorFunc(usage)
 	command.AddCommand(up(), down(), status(), list(), logs(), nodes(), forwards(), enter())
 	command.AddCommand(passThrough("kubectl"), passThrough("helm"))
 	return command
@@ -57,4 +61,19 @@ namespaces are allowed, and "down" leaves nothing behind.`,
 // nameFlag adds --name.
 func nameFlag(command *cobra.Command, name *string) {
 	command.Flags().StringVar(name, "name", "default", "name of the cluster")
+}
+
+// usage says where to read on after a wrong flag or argument.
+func usage(command *cobra.Command, err error) error {
+	return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
+}
+
+// arguments checks the number of arguments of a command.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if err := check(command, args); err != nil {
+			return usage(command, err)
+		}
+		return nil
+	}
 }

@@ -26,7 +26,7 @@ func down() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "down",
 		Short: "End a cluster and remove every trace of it",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if !all {
 				return bringDown(name)
@@ -52,14 +52,32 @@ func bringDown(name string) error {
 		fmt.Printf("cluster %s is not there\n", name)
 		return nil
 	}
-	if err := end(dir); err != nil {
-		return fmt.Errorf("cluster %s: %w", name, err)
+	deadline := time.Now().Add(downSeconds * time.Second)
+	for {
+		if err := end(dir); err != nil {
+			return fmt.Errorf("cluster %s: %w", name, err)
+		}
+		if gone, err := removeDead(dir, name, deadline); gone || err != nil {
+			return err
+		}
+	}
+}
+
+// removeDead removes the folder of a cluster that does not live, or says that it lives again.
+func removeDead(dir state.Dir, name string, deadline time.Time) (bool, error) {
+	turn, err := waitForTurn(dir, name, deadline)
+	if err != nil {
+		return false, err
+	}
+	defer turn.Close()
+	if alive, err := dir.Alive(); err != nil || alive {
+		return false, err
 	}
 	if err := sweep(dir); err != nil {
-		return err
+		return false, err
 	}
 	fmt.Printf("cluster %s is gone\n", name)
-	return nil
+	return true, nil
 }
 
 // end kills the first process of a living cluster, and everything goes with it. Only the process

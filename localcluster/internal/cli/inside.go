@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -40,6 +41,8 @@ func passThrough(tool string) *cobra.Command {
 				environ = append(environ, "KUBECONFIG="+dir.Kubeconfig())
 			} else if needsCluster(tool, rest) {
 				return err
+			} else {
+				environ = append(environ, "KUBECONFIG="+os.DevNull) // never the user's own cluster
 			}
 			cmd := exec.Command("/proc/self/exe", append([]string{"embedded-" + tool}, rest...)...)
 			cmd.Env = environ
@@ -93,7 +96,7 @@ func nodes() *cobra.Command {
 	} {
 		var name string
 		sub := &cobra.Command{
-			Use: word + " NODE", Short: short, Args: cobra.ExactArgs(1),
+			Use: word + " NODE", Short: short, Args: arguments(cobra.ExactArgs(1)),
 			RunE: func(_ *cobra.Command, args []string) error {
 				dir, err := running(name)
 				if err != nil {
@@ -115,10 +118,10 @@ func forwards() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "forward IP:PORT",
 		Short: "Forward a port of 127.0.0.1 to an address inside; prints it, stays until `down`",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if _, _, err := net.SplitHostPort(args[0]); err != nil {
-				return err
+			if _, err := netip.ParseAddrPort(args[0]); err != nil {
+				return fmt.Errorf("%q is not IP:PORT (there is no DNS inside): %w", args[0], err)
 			}
 			address, err := forwardTo(name, args[0])
 			if err != nil {
@@ -159,7 +162,7 @@ func enter() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "nsenter -- COMMAND…",
 		Short: "Run a command inside the cluster's network and mounts, for diagnosis",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  arguments(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			report, err := read(name)
 			if err != nil {

@@ -77,6 +77,9 @@ func start(
 	if err := follow(dir, ended, deadline); err != nil {
 		_ = cmd.Process.Kill()
 		<-exited
+		if step, _ := dir.Progress(); step == supervisor.FirstStep {
+			return fmt.Errorf("%w\n%s", err, advice)
+		}
 		return err
 	}
 	fmt.Printf("cluster %s is ready after %.1f s; KUBECONFIG=%s\n",
@@ -150,14 +153,20 @@ func namespaces(uid, gid int) *syscall.SysProcAttr {
 	return a
 }
 
+// advice is for machines that refuse user namespaces, or give one without any rights.
+const advice = `Does this machine let you make namespaces? As root, allow it with one of
+  sysctl -w kernel.unprivileged_userns_clone=1
+  sysctl -w kernel.apparmor_restrict_unprivileged_userns=0   (Ubuntu 24.04)
+  sysctl -w user.max_user_namespaces=10000
+In a container, /proc must not be masked. Or use a cluster of your own.`
+
 func explain(err error) error {
-	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("start of the cluster: %w", err)
+	for _, refusal := range []error{unix.EPERM, unix.ENOSPC, unix.EACCES} {
+		if errors.Is(err, refusal) {
+			return fmt.Errorf("this machine does not let you make user namespaces: %w\n%s", err, advice)
+		}
 	}
-	return fmt.Errorf("this machine does not let you make user namespaces (%w); as root, allow "+
-		"it with one of\n  sysctl -w kernel.unprivileged_userns_clone=1\n"+
-		"  sysctl -w kernel.apparmor_restrict_unprivileged_userns=0   (Ubuntu 24.04)\n"+
-		"  sysctl -w user.max_user_namespaces=10000\nor use a cluster of your own", err)
+	return fmt.Errorf("start of the cluster: %w", err)
 }
 
 // follow prints the supervisor's steps until it is ready, has ended or time is up.

@@ -27,8 +27,11 @@ func status() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "Say whether a cluster runs, and how to reach it; exit code 1 if it does not",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
+			if format != "" && format != "json" {
+				return fmt.Errorf("--output %q: json is the only format", format)
+			}
 			report, err := read(name)
 			if err != nil {
 				return err
@@ -89,7 +92,7 @@ func list() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the clusters and whether they run",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			names, err := state.Names()
 			for _, name := range names {
@@ -111,7 +114,7 @@ func logs() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "logs [COMPONENT]",
 		Short: "Print the log of a component; without one, list the components",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  arguments(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir, err := state.Of(name)
 			if err != nil {

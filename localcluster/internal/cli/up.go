@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"modelservice.dev/localcluster/internal/container"
 	"modelservice.dev/localcluster/internal/images"
 	"modelservice.dev/localcluster/internal/state"
 )
@@ -28,7 +29,7 @@ func up() *cobra.Command {
 		Short: "Start a cluster, or say that it runs",
 		Long: `Start a cluster, or say that it runs. A second "up" with the same parameters changes nothing;
 parameters that are left out are those of the running cluster.`,
-		Args: cobra.NoArgs,
+		Args: arguments(cobra.NoArgs),
 		RunE: func(command *cobra.Command, _ []string) error {
 			return bringUp(name, asked{want, command.Flags().Changed}, limit)
 		},
@@ -74,38 +75,71 @@ func bringUp(name string, want asked, limit time.Duration) error {
 	if err := check(&want.Parameters); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(string(dir), 0o755); err != nil {
+	if err := visible(string(dir), "LOCALCLUSTER_HOME"); err != nil {
 		return err
 	}
 	deadline := time.Now().Add(limit)
-	lock, err := waitForTurn(dir, name, deadline)
+	turn, err := waitForTurn(dir, name, deadline)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer turn.Close()
+	if runs, err := dir.Alive(); err != nil {
+		return err
+	} else if runs {
+		return already(dir, name, want, deadline)
+	}
+	// Before anybody can see that a cluster lives here again.
+	if err := dir.Forget(); err != nil {
+		return err
+	}
 	alive, err := dir.LockAlive()
 	if err != nil {
 		return err
 	}
 	if alive == nil {
-		return already(dir, name, want, deadline)
+		return fmt.Errorf("%s is held by a process that is not a cluster", dir.Path(state.AliveFile))
 	}
 	defer alive.Close()
 	return start(dir, name, want.Parameters, alive, deadline)
 }
 
-// waitForTurn waits while another `up` works on the same cluster.
+// waitForTurn waits while another `up` or `down` works on the same cluster, and makes its folder.
 func waitForTurn(dir state.Dir, name string, deadline time.Time) (*os.File, error) {
 	for {
-		lock, err := dir.LockUp()
-		if err != nil || lock != nil {
-			return lock, err
+		if err := os.MkdirAll(string(dir), 0o755); err != nil {
+			return nil, err
+		}
+		turn, err := dir.LockUp()
+		if errors.Is(err, os.ErrNotExist) {
+			continue // a `down` has just removed the folder
+		}
+		if err != nil || turn != nil {
+			return turn, err
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("another `up` of cluster %s is still at work", name)
+			return nil, fmt.Errorf("another `up` or `down` of cluster %s is still at work", name)
 		}
 		time.Sleep(pollInterval)
 	}
+}
+
+// hidden lists the folders of this machine of which a cluster has its own.
+var hidden = []string{"/proc", "/run"}
+
+// visible refuses a path that could not be seen from inside; what says where it comes from.
+func visible(path, what string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		real = path // not there yet
+	}
+	for _, folder := range hidden {
+		if container.Under(real, folder) {
+			return fmt.Errorf("%s: %s cannot be seen from inside of a cluster, which has its own %s",
+				what, path, folder)
+		}
+	}
+	return nil
 }
 
 func check(p *state.Parameters) error {
@@ -124,6 +158,9 @@ func check(p *state.Parameters) error {
 			return fmt.Errorf("--images %s: %w", p.Images, err)
 		}
 		if p.Images, err = filepath.Abs(p.Images); err != nil {
+			return err
+		}
+		if err := visible(p.Images, "--images"); err != nil {
 			return err
 		}
 	}

@@ -18,10 +18,6 @@ var scratch = []string{"/home", "/mnt", "/root", "/run", "/srv", "/tmp", "/var",
 // devices lists the device files that a container finds in /dev.
 var devices = []string{"full", "null", "random", "tty", "urandom", "zero"}
 
-// etcOrigin is where the machine's /etc is bound; /etc itself is a folder of links to it, so
-// that volumes may be mounted at new names below /etc.
-const etcOrigin = "/.etc"
-
 // Under tells whether path is folder or lies below it.
 func Under(path, folder string) bool {
 	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
@@ -61,13 +57,4 @@ func SortMounts(mounts []Mount) []Mount {
 			strings.Count(filepath.Clean(sorted[j].Target), "/")
 	})
 	return sorted
-}
-
-// ResolveTarget follows the links that the layout itself has (/var/run).
-func ResolveTarget(target string) string {
-	target = filepath.Clean("/" + target)
-	if Under(target, "/var/run") {
-		return "/run" + strings.TrimPrefix(target, "/var/run")
-	}
-	return target
 }

@@ -15,22 +15,45 @@ const maxLine = 16 << 10
 // LogFile writes a container's output in the CRI format that the kubelet reads:
 // "<time> <stream> <F|P> <text>".
 type LogFile struct {
+	path string
+	now  func() time.Time
+
 	mu   sync.Mutex
 	file *os.File
-	now  func() time.Time
 }
 
 // NewLogFile opens (and appends to) the log at path.
 func NewLogFile(path string) (*LogFile, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	file, err := openLog(path)
 	if err != nil {
 		return nil, err
 	}
-	return &LogFile{file: file, now: time.Now}, nil
+	return &LogFile{path: path, now: time.Now, file: file}, nil
+}
+
+func openLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+}
+
+// Reopen goes on in a new file at the same path: the kubelet has renamed the old one.
+func (l *LogFile) Reopen() error {
+	file, err := openLog(l.path)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.file
+	l.file = file
+	return old.Close()
 }
 
 // Close closes the file.
-func (l *LogFile) Close() error { return l.file.Close() }
+func (l *LogFile) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file.Close()
+}
 
 // Copy writes all that reader gives as the stream called name, line by line, as it comes.
 func (l *LogFile) Copy(name string, reader io.Reader) {

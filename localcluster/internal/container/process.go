@@ -68,15 +68,17 @@ func specPipe(spec Spec) (*os.File, error) {
 	return reader, nil
 }
 
-// Exec prepares a further command inside a running container; pid is its first process. The
-// caller sets the streams and calls Run.
+// Exec is a further command inside a running container; PID is its first process.
 type Exec struct {
 	PID  int
 	Spec Spec
 	Args []string
+	// Cancel ends the command with all that it has started.
+	Cancel <-chan struct{}
 }
 
-// Run runs the command to its end inside the container's root, network and process ids.
+// Run runs the command to its end inside the container's root, network and process ids. The
+// caller sets the streams in prepare.
 func (e Exec) Run(prepare func(*exec.Cmd) error) error {
 	root := "/proc/" + strconv.Itoa(e.PID) + "/root"
 	path, err := LookPath(root, e.Args[0], e.Spec.Env)
@@ -96,6 +98,16 @@ func (e Exec) Run(prepare func(*exec.Cmd) error) error {
 	if err := startInside(cmd, e); err != nil {
 		return err
 	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-e.Cancel:
+			// Its whole group: a child that keeps the streams open would keep us waiting.
+			_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		case <-ended:
+		}
+	}()
 	return cmd.Wait()
 }
 

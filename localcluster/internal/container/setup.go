@@ -21,14 +21,14 @@ func setUpRoot(spec Spec) error {
 	steps := []func(string) error{
 		bindSystem, makeScratch, linkEtc, makeDevices, mountKernel,
 		func(root string) error { return bindImage(root, spec.Binds) },
-		func(root string) error { return bindVolumes(root, spec.Mounts) },
+		func(root string) error { return bindVolumes(root, spec) },
 	}
 	for _, step := range steps {
 		if err := step(root); err != nil {
 			return err
 		}
 	}
-	return enter(root, spec.ReadOnly)
+	return enter(root, spec)
 }
 
 func bindSystem(root string) error {
@@ -71,29 +71,29 @@ func makeScratch(root string) error {
 	return os.Symlink("../run", root+"/var/run")
 }
 
-// linkEtc binds the machine's /etc aside and fills /etc with links to it.
+// noDNS is every container's /etc/resolv.conf. There is no DNS in this cluster, and the machine's
+// own cannot be reached from inside: asked there, a look-up would wait for seconds.
+const noDNS = "# No DNS in this cluster; every query is refused at once.\nnameserver 127.0.0.1\n"
+
+// linkEtc fills /etc with links to the machine's, but for what is a container's own.
 func linkEtc(root string) error {
-	if err := bind("/etc", root+etcOrigin, true); err != nil {
+	if err := aside("/etc", root); err != nil {
 		return err
 	}
 	if err := os.Mkdir(root+"/etc", 0o755); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir("/etc")
-	if err != nil {
+	if err := linkAll("/etc", root+"/etc", "hosts", "mtab", "resolv.conf"); err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		if entry.Name() == "hosts" || entry.Name() == "mtab" {
-			continue
-		}
-		target := filepath.Join(etcOrigin, entry.Name())
-		if err := os.Symlink(target, filepath.Join(root, "etc", entry.Name())); err != nil {
+	for name, text := range map[string]string{
+		"hosts": "127.0.0.1 localhost\n", "resolv.conf": noDNS,
+	} {
+		if err := os.WriteFile(root+"/etc/"+name, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	hosts := []byte("127.0.0.1 localhost\n")
-	return os.WriteFile(root+"/etc/hosts", hosts, 0o644)
+	return os.Symlink("/proc/self/mounts", root+"/etc/mtab")
 }
 
 func makeDevices(root string) error {
@@ -141,26 +141,29 @@ func bindImage(root string, folders []string) error {
 	return nil
 }
 
-func bindVolumes(root string, mounts []Mount) error {
-	for _, mount := range SortMounts(mounts) {
-		target := root + ResolveTarget(mount.Target)
+func bindVolumes(root string, spec Spec) error {
+	points := places{root: root}
+	for _, mount := range SortMounts(spec.Mounts) {
 		info, err := os.Stat(mount.Source)
 		if err != nil {
 			return fmt.Errorf("volume at %s: %w", mount.Target, err)
 		}
-		place := bindFile
-		if info.IsDir() {
-			place = bind
-		}
-		if err := place(mount.Source, target, mount.ReadOnly); err != nil {
+		point, err := points.point(mount.Target, info.IsDir())
+		if err != nil {
 			return fmt.Errorf("volume at %s: %w", mount.Target, err)
 		}
+		if err := place(mount.Source, point, mount.ReadOnly); err != nil {
+			return fmt.Errorf("volume at %s: %w", mount.Target, err)
+		}
+	}
+	if spec.ReadOnly {
+		return points.close()
 	}
 	return nil
 }
 
 // enter makes root the process's root folder and drops the old one.
-func enter(root string, readOnly bool) error {
+func enter(root string, spec Spec) error {
 	if err := os.Chdir(root); err != nil {
 		return err
 	}
@@ -173,7 +176,10 @@ func enter(root string, readOnly bool) error {
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
-	if !readOnly {
+	// As container runtimes do: the working directory need not exist. Where it cannot be made,
+	// going there says why.
+	_ = os.MkdirAll(spec.Dir, 0o755)
+	if !spec.ReadOnly {
 		return nil
 	}
 	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}

@@ -1,5 +1,7 @@
 // Package container turns one container of a pod into one process of this machine: its own
 // mounts, process ids and IPC, the pod's network, the pod's user.
+//
+// Room: it may not touch Kubernetes types, the image map or anything outside of the container.
 package container
 
 // Spec is everything that the set-up process must know. It travels as JSON.

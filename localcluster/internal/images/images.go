@@ -1,5 +1,7 @@
 // Package images maps image names to environments of this machine: what a registry and a
 // container image are elsewhere, a folder with a PATH is here.
+//
+// Room: it reads the map and nothing else; it may not touch Kubernetes types, processes or mounts.
 package images
 
 import (
@@ -67,11 +69,13 @@ func Find(path, name string) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	image, ok := all[name]
-	if !ok {
-		return Image{}, notFound(name, path+" does not map it")
+	// The kubelet adds the tag "latest" to a name that has none.
+	for _, known := range []string{name, strings.TrimSuffix(name, ":latest")} {
+		if image, ok := all[known]; ok {
+			return image, nil
+		}
 	}
-	return image, nil
+	return Image{}, notFound(name, path+" does not map it")
 }
 
 func notFound(name, why string) error {

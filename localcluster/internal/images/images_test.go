@@ -74,3 +74,15 @@ func TestThePodsVariablesWinOverTheImages(t *testing.T) {
 		}
 	}
 }
+
+func TestANameWithoutATagIsTheTagLatest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "images.json")
+	if err := os.WriteFile(path, []byte(`{"images": {"bare": {}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, known := range map[string]bool{"bare:latest": true, "bare": true, "bare:1": false} {
+		if _, err := Find(path, name); (err == nil) != known {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

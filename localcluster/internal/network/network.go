@@ -1,6 +1,9 @@
 // Package network makes the pod network: one bridge, one network namespace per pod, and a
 // routed /32 address in each, so that every packet passes the cluster's own namespace and
 // kube-proxy's rules (on a shared segment the answers of a Service's pod would go past them).
+//
+// Room: links, addresses, routes and their settings inside the cluster's own network namespace; it
+// may not touch the machine's network, Kubernetes types or processes.
 package network
 
 import (

@@ -49,13 +49,14 @@ func (r *processRuntime) exec(
 	if failure != nil {
 		return failure
 	}
-	job := container.Exec{PID: p.cmd.Process.Pid, Spec: p.spec, Args: command}
+	job := container.Exec{
+		PID: p.cmd.Process.Pid, Spec: p.spec, Args: command, Cancel: ctx.Done(),
+	}
 	failure = job.Run(func(cmd *exec.Cmd) error {
 		cmd.Stdout, cmd.Stderr = out, err
 		if in != nil {
 			return feed(cmd, in)
 		}
-		go killWhenDone(ctx, cmd, p.done)
 		return nil
 	})
 	var exit *exec.ExitError
@@ -76,16 +77,6 @@ func feed(cmd *exec.Cmd, in io.Reader) error {
 		stdin.Close()
 	}()
 	return nil
-}
-
-func killWhenDone(ctx context.Context, cmd *exec.Cmd, ended <-chan struct{}) {
-	select {
-	case <-ctx.Done():
-		if cmd.Process != nil {
-			_ = cmd.Process.Kill()
-		}
-	case <-ended:
-	}
 }
 
 // Exec, Attach and PortForward give the address at which the kubelet finds the stream.

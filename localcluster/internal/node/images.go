@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"sync"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	critesting "k8s.io/cri-api/pkg/apis/testing"
@@ -14,9 +13,6 @@ import (
 type imageService struct {
 	*critesting.FakeImageService
 	path string
-
-	mu     sync.Mutex
-	pulled map[string]bool
 }
 
 func newImageService(path string) *imageService {
@@ -28,7 +24,7 @@ func newImageService(path string) *imageService {
 		UsedBytes:  &runtimeapi.UInt64Value{Value: 1},
 		InodesUsed: &runtimeapi.UInt64Value{Value: 1},
 	}})
-	return &imageService{FakeImageService: service, path: path, pulled: map[string]bool{}}
+	return &imageService{FakeImageService: service, path: path}
 }
 
 // ImageStatus tells whether the image is there.
@@ -56,8 +52,5 @@ func (s *imageService) PullImage(
 	if _, err := images.Find(s.path, spec.GetImage()); err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pulled[spec.GetImage()] = true
 	return spec.GetImage(), nil
 }

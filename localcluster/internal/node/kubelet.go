@@ -15,15 +15,12 @@ import (
 	"k8s.io/cri-streaming/pkg/streaming"
 	kubeletapp "k8s.io/kubernetes/cmd/kubelet/app"
 	"k8s.io/kubernetes/cmd/kubelet/app/options"
-	"k8s.io/kubernetes/pkg/kubelet"
 	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
 	cadvisortest "k8s.io/kubernetes/pkg/kubelet/cadvisor/testing"
 	"k8s.io/kubernetes/pkg/kubelet/cm"
 	kubecontainer "k8s.io/kubernetes/pkg/kubelet/container"
 	"k8s.io/kubernetes/pkg/kubemark"
 	"k8s.io/kubernetes/pkg/util/oom"
-	"k8s.io/kubernetes/pkg/volume"
-	"k8s.io/kubernetes/pkg/volume/hostpath"
 	"k8s.io/kubernetes/pkg/volume/util/hostutil"
 	"k8s.io/kubernetes/pkg/volume/util/subpath"
 	"k8s.io/mount-utils"
@@ -52,7 +49,14 @@ type Options struct {
 
 // Run runs the node; it returns only on failure.
 func Run(ctx context.Context, o Options) error {
+	var err error
+	if o.Dir, err = shorten(o.Dir); err != nil {
+		return err
+	}
 	if err := ensure(o.path("logs"), o.path("kubelet"), o.path("containers")); err != nil {
+		return err
+	}
+	if err := os.WriteFile(o.path("resolv.conf"), nil, 0o644); err != nil {
 		return err
 	}
 	runtime := newRuntime(o.Number, o.Dir, o.Images)
@@ -139,8 +143,10 @@ func configure(f *options.KubeletFlags, c *kubeletconfig.KubeletConfiguration, o
 	c.NodeLeaseDurationSeconds = 8
 	c.SyncFrequency.Duration = 2 * time.Second
 	c.EvictionHard = map[string]string{}
-	// The machine's own resolver; there is no DNS in this cluster.
-	c.ResolverConfig = "/etc/resolv.conf"
+	// There is no DNS in this cluster. The machine's own file may lead to /run, which is ours; and
+	// with no address given the kubelet warns of it at every pod.
+	c.ResolverConfig = o.path("resolv.conf")
+	c.ClusterDNS = []string{"127.0.0.1"}
 }
 
 // makeReal replaces what the hollow kubelet fakes and we have for real.
@@ -161,18 +167,4 @@ func makeReal(ctx context.Context, hollow *kubemark.HollowKubelet) error {
 	d.OOMAdjuster = oom.NewFakeOOMAdjuster()
 	d.VolumePlugins = volumePlugins(d)
 	return nil
-}
-
-// volumePlugins takes the real host path instead of the fake one, and leaves CSI out: it asks
-// for its CSINode before the Node exists, and the node then stays NotReady for minutes.
-func volumePlugins(d *kubelet.Dependencies) []volume.VolumePlugin {
-	plugins := hostpath.ProbeVolumePlugins(volume.VolumeConfig{})
-	for _, plugin := range d.VolumePlugins {
-		switch plugin.GetPluginName() {
-		case "kubernetes.io/host-path", "kubernetes.io/csi":
-		default:
-			plugins = append(plugins, plugin)
-		}
-	}
-	return plugins
 }

@@ -22,32 +22,35 @@ func (r *processRuntime) watchMemory(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		limited := r.limited()
-		if len(limited) == 0 {
-			continue
-		}
-		usages := container.Measure()
-		for _, p := range limited {
-			if overLimit(usages[p.namespace], p.limit) {
-				r.mu.Lock()
-				p.oomKilled = true
-				r.mu.Unlock()
-				_ = p.cmd.Process.Kill()
-			}
+		if limited := r.limited(); len(limited) > 0 {
+			r.killOver(limited, container.Measure())
 		}
 	}
 }
 
+// limited are the containers that run and have a limit.
 func (r *processRuntime) limited() []*process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var found []*process
 	for _, p := range r.containers {
-		if p.limit > 0 && p.namespace != "" && !p.oomKilled {
+		if p.limit > 0 && p.namespace != "" && p.runs() {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+func (r *processRuntime) killOver(limited []*process, usages map[string]container.Usage) {
+	for _, p := range limited {
+		if !overLimit(usages[p.namespace], p.limit) {
+			continue
+		}
+		r.mu.Lock()
+		p.oomKilled = true
+		r.mu.Unlock()
+		_ = p.cmd.Process.Kill()
+	}
 }
 
 func overLimit(usage container.Usage, limit int64) bool { return usage.Total() > limit }

@@ -18,3 +18,18 @@ func OwnMounts() error {
 	}
 	return nil
 }
+
+// shortDir is where a node sees its folder: the kubelet makes sockets in it, whose paths may have
+// 107 characters, and the cluster's own folder may lie anywhere.
+const shortDir = "/run/node"
+
+// shorten binds the node's folder at shortDir.
+func shorten(dir string) (string, error) {
+	if err := ensure(dir, shortDir); err != nil {
+		return "", err
+	}
+	if err := unix.Mount(dir, shortDir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return "", fmt.Errorf("%s at %s: %w", dir, shortDir, err)
+	}
+	return shortDir, nil
+}

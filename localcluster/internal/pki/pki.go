@@ -1,5 +1,8 @@
 // Package pki makes the keys and certificates of one cluster: an authority, a serving
 // certificate, and one client identity for each component.
+//
+// Room: files of one folder, and kubeconfigs; it may not touch networks or know which components
+// there are.
 package pki
 
 import (

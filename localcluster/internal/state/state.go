@@ -3,6 +3,8 @@
 // A cluster lives as long as its first process holds the lock on the file "alive", which it
 // inherits from `up`. A lock cannot go stale: the kernel drops it with the process, whatever
 // ended it, and a process id that was given out again is never mistaken for ours.
+//
+// Room: files of that folder; it may not touch processes, mounts or the API server.
 package state
 
 import (
@@ -34,7 +36,7 @@ type Cluster struct {
 }
 
 const (
-	// UpLock is the file whose lock one `up` holds while it works on the cluster.
+	// UpLock is the file whose lock an `up` holds while it works, and a `down` while it sweeps.
 	UpLock = "up.lock"
 	// AliveFile is the file whose lock the cluster's first process holds.
 	AliveFile = "alive"
@@ -97,6 +99,17 @@ func (d Dir) Kubeconfig() string { return d.Path("kubeconfig") }
 // Control is the socket on which the first process takes requests.
 func (d Dir) Control() string { return d.Path("control.sock") }
 
+// WithControl calls use with a short path of that socket: its own may be longer than the 107
+// characters that an address of a socket can have.
+func (d Dir) WithControl(use func(path string) error) error {
+	folder, err := os.Open(string(d))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return use(fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(d.Control())))
+}
+
 // Log is the log file of a component.
 func (d Dir) Log(component string) string { return d.Path("logs", component+".log") }
 
@@ -132,6 +145,15 @@ func (d Dir) Save(c Cluster) error {
 	return replace(d.Path("cluster.json"), data)
 }
 
+// Forget removes cluster.json: what it says of a dead cluster may by now be true of anybody.
+func (d Dir) Forget() error {
+	err := os.Remove(d.Path("cluster.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // Load reads cluster.json.
 func (d Dir) Load() (Cluster, error) {
 	var c Cluster
@@ -149,12 +171,32 @@ func (d Dir) Load() (Cluster, error) {
 // too; nil without an error means that another process holds it.
 func (d Dir) LockAlive() (*os.File, error) { return lock(d.Path(AliveFile)) }
 
-// LockUp takes the lock that lets one `up` work on the cluster at a time.
+// LockUp takes the lock that lets one `up` or `down` work on the cluster's files at a time.
 func (d Dir) LockUp() (*os.File, error) { return lock(d.Path(UpLock)) }
 
 // lock locks an open file, not a process: the lock goes along with an inherited descriptor and
-// ends with the last one.
+// ends with the last one. A file that was removed in the meantime is nobody's lock any more: then
+// it tries again.
 func lock(path string) (*os.File, error) {
+	for {
+		f, err := lockOpened(path)
+		if f == nil || err != nil || isAt(f, path) {
+			return f, err
+		}
+		f.Close()
+	}
+}
+
+func isAt(f *os.File, path string) bool {
+	locked, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(locked, there)
+}
+
+func lockOpened(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err

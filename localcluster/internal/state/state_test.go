@@ -160,3 +160,41 @@ func TestADifferenceIsNamedByItsFlag(t *testing.T) {
 		}
 	}
 }
+
+func TestALockOnAFileThatWasRemovedIsNoLock(t *testing.T) {
+	dir := Dir(t.TempDir())
+	removed, err := dir.LockUp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer removed.Close()
+	if err := os.Remove(dir.Path(UpLock)); err != nil {
+		t.Fatal(err)
+	}
+	if isAt(removed, dir.Path(UpLock)) {
+		t.Error("a removed file is at its old path")
+	}
+	held, err := dir.LockUp()
+	if held == nil || err != nil {
+		t.Fatal("a removed file is in the way:", err)
+	}
+	defer held.Close()
+	if !isAt(held, dir.Path(UpLock)) || isAt(removed, dir.Path(UpLock)) {
+		t.Error("the new file is not told from the removed one")
+	}
+}
+
+func TestADeadClustersFileIsForgotten(t *testing.T) {
+	dir := Dir(t.TempDir())
+	if err := dir.Save(Cluster{Name: "x", PID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := dir.Forget(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := dir.Load(); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}

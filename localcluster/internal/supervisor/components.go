@@ -1,6 +1,9 @@
 // Package supervisor is the first process of a cluster's namespaces: it makes network and
 // certificates, starts the components, provisions volumes and takes requests on a socket. When
 // it ends, by whatever signal, the kernel takes everything else with it.
+//
+// Room: everything inside of the cluster's namespaces; it may not touch the machine outside of them
+// but for the cluster's own folder.
 package supervisor
 
 import (

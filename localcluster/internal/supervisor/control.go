@@ -27,8 +27,11 @@ type Answer struct {
 
 func (s *supervisor) takeRequests() error {
 	_ = os.Remove(s.Dir.Control())
-	address := &net.UnixAddr{Name: s.Dir.Control(), Net: "unix"}
-	listener, err := net.ListenUnix("unix", address)
+	var listener *net.UnixListener
+	err := s.Dir.WithControl(func(path string) (err error) {
+		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -103,8 +106,11 @@ func (s *supervisor) addForward(target string, rights []byte) (string, error) {
 
 // Ask sends a request, and a socket if there is one, to the cluster in dir.
 func Ask(dir state.Dir, request Request, socket *os.File) (string, error) {
-	address := &net.UnixAddr{Name: dir.Control(), Net: "unix"}
-	connection, err := net.DialUnix("unix", nil, address)
+	var connection *net.UnixConn
+	err := dir.WithControl(func(path string) (err error) {
+		connection, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("the cluster does not answer: %w", err)
 	}

@@ -35,6 +35,9 @@ const (
 	goFD = 5
 )
 
+// FirstStep is where a machine fails that gives us namespaces without rights in them.
+const FirstStep = "mounts"
+
 const startSeconds = 120
 
 // Options are the parameters of a cluster.
@@ -95,7 +98,7 @@ func (s *supervisor) start(ctx context.Context, listener net.Listener) error {
 		what string
 		do   func() error
 	}{
-		{"mounts", mountOwn},
+		{FirstStep, mountOwn},
 		{"network", func() error { return network.SetUp(s.Nodes) }},
 		{"certificates", func() error { return issue(s.paths, outside, s.Nodes) }},
 		{"requests", func() error { return s.takeRequests() }},

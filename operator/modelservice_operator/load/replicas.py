@@ -38,10 +38,13 @@ class BalancerState:
 
     Empty after a restart: nothing is lost but the hold window, which then starts with the
     current count.
+
+    ``unheard_since``: since when the replicas answer and nothing is known of their load.
     """
 
     hold: HoldWindow = field(default_factory=HoldWindow)
     last_down: datetime | None = None
+    unheard_since: datetime | None = None
     decisions: tuple[Decision, ...] = ()
 
 
@@ -110,7 +113,10 @@ def _wish(
     now: datetime,
     settings: BalancerSettings,
 ) -> _Wish:
-    available, reason, message = _metrics(view, reading)
+    state = _unheard(view, reading, state, now)
+    patience = timedelta(seconds=settings.metrics_stale_seconds)
+    young = state.unheard_since is not None and now - state.unheard_since < patience
+    available, reason, message = _metrics(view, reading, young=young)
     current = view.scaling.min_replicas if view.replicas is None else view.replicas
     bounded = _bounded(current, view.scaling)
     fixed = _fixed(view, bounded, reading)
@@ -135,10 +141,23 @@ def _wish(
     )
 
 
-def _metrics(view: ServiceView, reading: LoadReading) -> tuple[bool | None, str, str]:
+def _unheard(
+    view: ServiceView, reading: LoadReading, state: BalancerState, now: datetime
+) -> BalancerState:
+    """Remember since when nothing was heard of replicas that answer."""
+    if not isinstance(reading, NoData) or view.ready_replicas == 0:
+        return replace(state, unheard_since=None)
+    return replace(state, unheard_since=state.unheard_since or now)
+
+
+def _metrics(
+    view: ServiceView, reading: LoadReading, *, young: bool
+) -> tuple[bool | None, str, str]:
     if isinstance(reading, NoData) and view.ready_replicas == 0:
         return None, "NoReplicas", "no replica answers, so there is no load to read"
     if isinstance(reading, NoData):
+        if reading.young and young:
+            return None, "NotScrapedYet", f"{reading.message}; the replica count is held"
         return False, reading.reason, f"{reading.message}; the replica count is held"
     # No figure: it changes every round, and status would show one of long ago. See /metrics.
     words = "of every replica" if reading.complete else "of some replicas, so as a lower bound"

@@ -36,10 +36,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoData:
-    """The load is not known. ``reason`` is CamelCase, ``message`` words."""
+    """The load is not known. ``reason`` is CamelCase, ``message`` words.
+
+    ``young``: as it is with every replica that has just started; a trouble only if it stays so.
+    """
 
     reason: str
     message: str
+    young: bool = False
 
 
 LoadReading: TypeAlias = Load | NoData
@@ -55,7 +59,8 @@ def read_load(
     """
     known = list(samples)
     if not known:
-        return NoData(reason="NoSeries", message="Prometheus has no series of this service")
+        message = "Prometheus has no series of this service"
+        return NoData(reason="NoSeries", message=message, young=True)
     ages = [age for sample in known if (age := _figure(sample.age_seconds)) is not None]
     fresh = [sample for sample in known if _is_fresh(sample, stale_seconds)]
     if not fresh:
@@ -64,7 +69,8 @@ def read_load(
         return NoData(reason="MetricsStale", message=message)
     offered = [rows for sample in fresh if (rows := _offered(sample)) is not None]
     if not offered:
-        return NoData(reason="NoRate", message="there are not two samples to make a rate of yet")
+        message = "there are not two samples to make a rate of yet"
+        return NoData(reason="NoRate", message=message, young=True)
     return Load(
         rows_per_second=sum(offered),
         age_seconds=max(sample.age_seconds or 0.0 for sample in fresh),
