@@ -148,6 +148,17 @@ def _sweep(workshop: Workshop, provisioned: Provisioned) -> None:
 
 
 @pytest.fixture(scope="session")
+def spare_cluster(bare_cluster: ClusterSession) -> Iterator[LocalCluster]:
+    """A second cluster beside the shared one, empty, for tests that disturb a cluster itself."""
+    workshop, provisioned = bare_cluster.workshop, bare_cluster.provisioned
+    name = f"{testing.cluster_name(os.getpid())}-spare"
+    local = start_cluster(workshop, provisioned, name=name, size=Size(nodes=2, gpus_per_node=0))
+    yield local
+    local.down()
+    (workshop.layout.image_maps / f"{name}.json").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
 def cluster(bare_cluster: ClusterSession) -> ClusterSession:
     """The local cluster with Prometheus and the operator, both ready."""
     bare_cluster.install()
