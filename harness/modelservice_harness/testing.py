@@ -20,7 +20,7 @@ TEST_PACE = Pace(
     metrics_stale_seconds=15,
     job_backoff_seconds=5,
 )
-_NAME = re.compile(r"^tests-(\d+)$")
+_NAME = re.compile(r"^tests-(\d+)(?:-spare)?$")
 _LOG_LINES = "60"
 
 

@@ -12,6 +12,7 @@ from modelservice_runtime.contract.profile import LatencyPoint
 from modelservice_runtime.tuner.choice import (
     FINALISTS,
     NOISE_SHARE,
+    RUNS,
     Loaded,
     Setting,
     alternatives,
@@ -81,19 +82,19 @@ def test_nothing_within_the_goal_answers_more_rows_than_what_is_chosen(
         assert choice.rows_per_second >= most * (1 - NOISE_SHARE)
 
 
-@given(TABLES, FIGURES)
-def test_measuring_again_never_takes_a_setting_out_of_the_choice(
-    table: list[Loaded], goal: float
+@given(FIGURES, FIGURES, st.lists(FIGURES, min_size=2, max_size=2))
+def test_one_disturbed_run_of_three_moves_no_figure_beyond_the_others(
+    rows: float, latency: float, wild: list[float]
 ) -> None:
-    before = {p.setting for p in merged(table) if p.latency_ms <= goal}
-    disturbed = [loaded(p.setting.max_batch_size, 0.01, 1e6, p.setting.instances) for p in table]
-    after = {p.setting for p in merged([*table, *disturbed]) if p.latency_ms <= goal}
-    assert before <= after
+    calm = [loaded(4, rows, latency), loaded(4, rows * 1.1, latency * 1.1)]
+    (figure,) = merged([*calm, loaded(4, wild[0], wild[1])])
+    assert rows <= figure.rows_per_second <= rows * 1.1
+    assert latency <= figure.latency_ms <= latency * 1.1
 
 
 @given(TABLES, FIGURES)
 def test_the_finalists_hold_the_one_that_would_be_chosen(table: list[Loaded], goal: float) -> None:
-    table = list(merged(table))
+    table = list({point.setting: point for point in table}.values())
     again = finalists(table, goal)
     assert len(again) <= FINALISTS
     assert set(again) <= {point.setting for point in table}
@@ -101,6 +102,28 @@ def test_the_finalists_hold_the_one_that_would_be_chosen(table: list[Loaded], go
     if again and within:
         most = max(within, key=lambda point: point.rows_per_second)
         assert most.setting in again or len(again) == FINALISTS
+
+
+@given(TABLES, FIGURES, st.data())
+def test_the_rounds_come_to_an_end(table: list[Loaded], goal: float, data: st.DataObject) -> None:
+    for _ in range(RUNS * FINALISTS + len(table) * RUNS):
+        again = finalists(table, goal)
+        if not again:
+            break
+        table = [*table, *(measured_again(setting, data) for setting in again)]
+    assert finalists(table, goal) == ()
+
+
+def measured_again(setting: Setting, data: st.DataObject) -> Loaded:
+    rows, latency = data.draw(FIGURES), data.draw(FIGURES)
+    return Loaded(setting=setting, rows_per_second=rows, latency_ms=latency)
+
+
+def test_a_batch_that_straddles_the_goal_is_judged_by_the_median() -> None:
+    """What a benchmark found: 169, 144, 170 ms at a goal of 150 is not within it."""
+    table = [loaded(4, 122, 92), *(loaded(8, 126, latency) for latency in (169, 144, 170))]
+    choice = choose(table, alone_ms=10, goal_ms=150, percentile=99)
+    assert choice.setting.max_batch_size == 4
 
 
 def test_a_lone_candidate_is_not_measured_again() -> None:

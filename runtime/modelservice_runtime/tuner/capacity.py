@@ -2,8 +2,8 @@
 
 Pure: the measuring comes in as a function. Between 30 % of the closed-loop rate, which nearly
 always holds, and the closed-loop rate itself, which never does for long. A rate at which the
-median is well within the objective and the percentile is not is measured once more: on a busy
-machine that is what a disturbance looks like, and overload is not.
+median is well within the objective and the percentile is not is measured again until two runs
+agree: on a busy machine that is what a disturbance looks like, and overload is not.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ NARROW_SHARE = 0.06
 MAX_DELAYED_PERCENT = 20.0
 #: A median below this share of the objective is no overload.
 CALM_SHARE = 0.5
+#: So many runs that agree settle a rate at which one looked disturbed.
+MAJORITY = 2
 #: What a replica is said to carry when no rate was measured, or the objective is out of reach.
 UNMEASURED_SHARE = 0.15
 BEST_EFFORT_SHARE = 0.5
@@ -121,10 +123,16 @@ def _holds(measure: Measure, rate: float, goal_ms: float, runs: list[RateRun]) -
     if run is None:
         return None
     runs.append(run)
-    if run.looks_disturbed(goal_ms):
-        run = measure(rate) or run
-        runs.append(run)
-    return run.holds(goal_ms)
+    if not run.looks_disturbed(goal_ms):
+        return run.holds(goal_ms)
+    verdicts = [False]
+    while verdicts.count(True) < MAJORITY and verdicts.count(False) < MAJORITY:
+        again = measure(rate)
+        if again is None:
+            break
+        runs.append(again)
+        verdicts.append(again.holds(goal_ms))
+    return verdicts.count(True) >= MAJORITY
 
 
 def _guess(closed_loop: float, goal_ms: float, runs: list[RateRun]) -> Capacity:

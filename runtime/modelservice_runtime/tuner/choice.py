@@ -7,8 +7,8 @@ keeps it under that load, batch 1 with one instance is taken if a lone request k
 capacity is then found at a lower rate. Where not even a lone request does, the same serves, and
 the objective is missed.
 
-What else runs on the machine only ever makes a setting look worse, so of several runs of one
-setting the better figures count.
+One short run says little of a percentile, and what else runs on the machine disturbs some of
+them: those that might be the best are measured in turns, three times each, and medians count.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from modelservice_runtime.contract.profile import LatencyPoint
 
@@ -25,6 +26,10 @@ NOISE_SHARE = 0.01
 NEAR_ROWS = 0.7
 NEAR_GOAL = 1.5
 FINALISTS = 3
+#: Runs of each finalist, the first one included: one that is disturbed does not move the median.
+RUNS = 3
+#: A lone finalist whose latency is beyond this share of the goal is measured again all the same.
+CLEARLY_WITHIN = 0.8
 #: Other numbers of instances and threads are tried with so many of the best batch sizes.
 BATCHES_TRIED_AGAIN = 2
 
@@ -95,31 +100,50 @@ def alternatives(cpu: float, loaded: Sequence[Loaded], goal_ms: float) -> tuple[
 
 
 def finalists(loaded: Sequence[Loaded], goal_ms: float) -> tuple[Setting, ...]:
-    """What to measure once more: all that might be the best if a run was disturbed."""
-    rows = [point.rows_per_second for point in loaded if point.latency_ms <= goal_ms]
+    """What to measure in the next round: all that might be the best; empty when it is decided.
+
+    A setting is judged here by the best of its runs, so that a disturbed one does not end it.
+    """
+    runs = _by_setting(loaded)
+    hopes = [
+        Loaded(
+            setting=setting,
+            rows_per_second=max(point.rows_per_second for point in points),
+            latency_ms=min(point.latency_ms for point in points),
+        )
+        for setting, points in runs.items()
+    ]
+    rows = [point.rows_per_second for point in hopes if point.latency_ms <= goal_ms]
     near = [
         point
-        for point in loaded
+        for point in hopes
         if point.latency_ms <= goal_ms * NEAR_GOAL
         and point.rows_per_second >= NEAR_ROWS * max(rows, default=0.0)
     ]
-    if len(near) == 1 and near[0].latency_ms <= goal_ms:
+    if len(near) == 1 and near[0].latency_ms <= goal_ms * CLEARLY_WITHIN:
         return ()  # chosen in any case
     near.sort(key=lambda point: -point.rows_per_second)
-    return tuple(point.setting for point in near[:FINALISTS])
+    known = (point.setting for point in near[:FINALISTS])
+    return tuple(setting for setting in known if len(runs[setting]) < RUNS)
 
 
 def merged(loaded: Iterable[Loaded]) -> tuple[Loaded, ...]:
-    """One figure for each setting, the better of its runs, in the order first measured."""
-    best: dict[Setting, Loaded] = {}
-    for point in loaded:
-        known = best.get(point.setting, point)
-        best[point.setting] = Loaded(
-            setting=point.setting,
-            rows_per_second=max(known.rows_per_second, point.rows_per_second),
-            latency_ms=min(known.latency_ms, point.latency_ms),
+    """One figure for each setting, the median of its runs, in the order first measured."""
+    return tuple(
+        Loaded(
+            setting=setting,
+            rows_per_second=median(point.rows_per_second for point in points),
+            latency_ms=median(point.latency_ms for point in points),
         )
-    return tuple(best.values())
+        for setting, points in _by_setting(loaded).items()
+    )
+
+
+def _by_setting(loaded: Iterable[Loaded]) -> dict[Setting, list[Loaded]]:
+    runs: dict[Setting, list[Loaded]] = {}
+    for point in loaded:
+        runs.setdefault(point.setting, []).append(point)
+    return runs
 
 
 def choose(loaded: Sequence[Loaded], alone_ms: float, goal_ms: float, percentile: float) -> Choice:

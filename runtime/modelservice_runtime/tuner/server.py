@@ -37,7 +37,7 @@ from .ports import LOOPBACK, Ports
 
 START_SECONDS = 300.0
 #: Nothing of it is needed any more, and this comes out of the time kept back for the end.
-STOP_SECONDS = 2.0
+STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _OK = 200
 _LOG_TAIL = 400

@@ -110,12 +110,14 @@ class Tuning:
         return self._under_load(setting, fraction)
 
     def _others(self) -> None:
-        """Other numbers of instances and threads; then the best few once more."""
+        """Other numbers of instances and threads; then the best few in turns."""
         goal_ms = self.objective.milliseconds
         for setting in alternatives(self.cpu, self.loaded, goal_ms):
             self._under_load(setting, 0.5)
-        for setting in finalists(self.loaded, goal_ms):
-            self._under_load(setting, 0.6)
+        while again := finalists(self.loaded, goal_ms):
+            done = [self._under_load(setting, 0.6) for setting in again]
+            if not all(done):
+                break  # time is up, or one of them ended Triton
 
     def _under_load(self, setting: Setting, fraction: float) -> bool:
         point = next(p for p in self.curve if p.batch == setting.max_batch_size)
