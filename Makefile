@@ -36,6 +36,10 @@ test-cluster: ## The tests on the local cluster only
 lint: ## ruff, mypy, import rules, gofmt, go vet, helm lint
 	@$(HARNESS) lint
 
+.PHONY: bench-spine
+bench-spine: ## Measure the promised figures (ARGS: F1 … F5, --cold) and write docs/figures.md
+	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/spine/run.py $(ARGS)
+
 .PHONY: up
 up: ## Start the local cluster only
 	@$(HARNESS) --name $(NAME) up
