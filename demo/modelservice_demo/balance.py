@@ -14,9 +14,9 @@ from .watch import View
 
 #: Shares of one replica's measured capacity.
 QUIET, FIRST_RAISE, STEP, MOST = 0.3, 1.3, 1.25, 3.0
-_QUIET_SECONDS = 20.0
+_QUIET_SECONDS = 12.0
 _RAISE_SECONDS = 40.0
-_HOLD_SECONDS = 20.0
+_HOLD_SECONDS = 12.0
 _GROW_DEADLINE = 300.0
 _SHRINK_DEADLINE = 300.0
 

@@ -24,9 +24,9 @@ class Pace:
 
     scrape_seconds: int = 5
     interval_seconds: int = 5
-    load_window_seconds: int = 30
-    scale_down_hold_seconds: int = 45
-    metrics_stale_seconds: int = 45
+    load_window_seconds: int = 20
+    scale_down_hold_seconds: int = 30
+    metrics_stale_seconds: int = 30
     job_backoff_seconds: int = 30
 
 

@@ -27,7 +27,7 @@ from modelservice_harness.controls import Operator, Prometheus
 
 NAME = "tiny"
 #: Stale after 15 s, hold of 15 s: the tests' settings are scaled down. FULL=1: for 3 minutes.
-WITHOUT_PROMETHEUS_SECONDS = 180 if os.environ.get("FULL") else 40
+WITHOUT_PROMETHEUS_SECONDS = 180 if os.environ.get("FULL") else 30
 
 
 @dataclass(slots=True, kw_only=True)
