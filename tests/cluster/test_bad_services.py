@@ -231,16 +231,17 @@ def test_a_change_in_the_middle_of_a_build_ends_that_build(
     service.wait_until_gone()
 
 
-def test_twenty_applies_in_a_row_start_one_build(
+def test_twenty_applies_in_a_second_start_one_build(
     cluster: Any, namespace: str, modelservice: Manifest
 ) -> None:
     """The source is not there: the one build fails, and only once."""
     access: Access = cluster.access
     service = LiveService(access=access, local=cluster.local, namespace=namespace)
     document = modelservice(uri="pvc://models/sources/nothing-here")
-    for number in range(20):
-        document["metadata"]["labels"] = {"applied": str(number)}
-        access.apply(document)
+    labels = [{"applied": str(number)} for number in range(20)]
+    access.apply(
+        *({**document, "metadata": document["metadata"] | {"labels": words}} for words in labels)
+    )
     fails(service, "SourceNotFound")
     harness_access.wait_for(
         lambda: service.status()["observedGeneration"] == 1, 10, "the generation it has seen"
