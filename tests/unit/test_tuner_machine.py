@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelservice_runtime.cpu import describe_cpu
 from modelservice_runtime.tuner.cores import choose, parse_stat
-from modelservice_runtime.tuner.hardware import describe_cpu
 
 STAT = """cpu  300 0 300 1000 100 0 0 0 0 0
 cpu0 100 0 100 500 50 0 0 0 0 0

@@ -19,7 +19,7 @@ from typing import Any
 
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.manifest import Manifest
-from modelservice_runtime.contract.model_config import ModelConfig
+from modelservice_runtime.contract.model_config import ModelConfig, warmup_sizes
 from modelservice_runtime.contract.store_layout import MANIFEST
 from modelservice_runtime.serve.samples import read_samples
 from modelservice_runtime.tuner.cores import quiet_cores
@@ -138,7 +138,7 @@ def _config(model: str, manifest: Manifest, setting: Setting) -> ModelConfig:
         interface=manifest.interface,
         instances=setting.instances,
         threads=setting.threads,
-        warmup_batch_sizes=tuple(sorted({1, setting.batch})),
+        warmup_batch_sizes=warmup_sizes(setting.batch),
         warmup_inputs=manifest.sample_inputs,
     )
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.spec import ModelServiceSpec
 from modelservice_runtime.contract.codec import digest_of
-from modelservice_runtime.contract.model_config import ModelConfig, render_pbtxt
+from modelservice_runtime.contract.model_config import ModelConfig, render_pbtxt, warmup_sizes
 from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.results import ArtifactSummary
 
@@ -89,7 +89,7 @@ def _config(name: str, version: Version, backend: str, spec: ModelServiceSpec) -
             max_batch_size=1,
             interface=artifact.interface,
             threads=int(serving_cpu(spec)),
-            warmup_batch_sizes=(1,),
+            warmup_batch_sizes=warmup_sizes(1),
             warmup_inputs=artifact.sample_inputs,
         )
     return ModelConfig(
@@ -101,6 +101,6 @@ def _config(name: str, version: Version, backend: str, spec: ModelServiceSpec) -
         threads=profile.threads,
         queue_delay_microseconds=profile.queue_delay_microseconds,
         queue_timeout_microseconds=profile.queue_timeout_microseconds,
-        warmup_batch_sizes=tuple(sorted({1, profile.max_batch_size})),
+        warmup_batch_sizes=warmup_sizes(profile.max_batch_size),
         warmup_inputs=artifact.sample_inputs,
     )

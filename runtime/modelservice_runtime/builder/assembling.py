@@ -21,8 +21,9 @@ from modelservice_runtime.contract.store_layout import (
     SAMPLES_FILE,
     WARMUP_FOLDER,
 )
+from modelservice_runtime.cpu import read_cpu
 
-from . import hardware, parity, reporting
+from . import parity, reporting
 from .candidates import Candidate
 from .publishing import list_files
 from .stages import Build
@@ -91,7 +92,7 @@ def _report(
         latency=candidate.latency,
         techniques=candidate.prepared.techniques,
         notes=candidate.prepared.notes,
-        hardware=hardware.read_cpu(),
+        hardware=read_cpu(),
         model_bytes=(build.scratch.artifact / MODEL_FILE).stat().st_size,
         peak_memory_bytes={"builder": own_peak, **candidate.peak_memory_bytes},
         versions={**_own_versions(), **candidate.prepared.versions},

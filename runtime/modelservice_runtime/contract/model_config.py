@@ -40,6 +40,11 @@ class ModelConfig:
     warmup_inputs: tuple[TensorSpec, ...] = ()
 
 
+def warmup_sizes(max_batch_size: int) -> tuple[int, ...]:
+    """The batch sizes to warm up: a lone row and a full batch. Tuned and served alike."""
+    return tuple(sorted({1, max_batch_size}))
+
+
 def render_pbtxt(config: ModelConfig) -> str:
     """The text of ``config.pbtxt``, ending in a newline."""
     lines = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelservice_runtime.contract.manifest import Manifest
-from modelservice_runtime.contract.model_config import ModelConfig
+from modelservice_runtime.contract.model_config import ModelConfig, warmup_sizes
 from modelservice_runtime.contract.requests import TuneRequest
 from modelservice_runtime.serve.layout import LayoutError
 from modelservice_runtime.serve.samples import Samples, SamplesUnreadable, read_samples
@@ -105,6 +105,6 @@ def _config(request: TuneRequest, manifest: Manifest, setting: Setting) -> Model
         interface=manifest.interface,
         instances=setting.instances,
         threads=setting.threads,
-        warmup_batch_sizes=tuple(sorted({1, setting.max_batch_size})),
+        warmup_batch_sizes=warmup_sizes(setting.max_batch_size),
         warmup_inputs=manifest.sample_inputs,
     )

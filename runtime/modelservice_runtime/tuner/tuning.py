@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from modelservice_runtime.contract.profile import LatencyPoint
 from modelservice_runtime.contract.requests import LatencyObjective
+from modelservice_runtime.cpu import read_cpu
 
 from . import capacity as rates
 from . import runs
@@ -23,7 +24,6 @@ from .choice import (
     instance_options,
 )
 from .deadline import Deadline
-from .hardware import read_cpu
 from .memory import PeakMemory
 from .parsing import Measurement
 from .progress import say

@@ -1,4 +1,4 @@
-"""What the tuning runs on, in words; read from the kernel."""
+"""What this machine's CPU is, in words: builds and tunings name it alike. Read from the kernel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 CPU_FILE = Path("/proc/cpuinfo")
 #: The words go into a result of 4 KiB.
 _FEW_CHARACTERS = 120
-#: Vector extensions that decide which kernels ONNX Runtime chooses.
+#: Vector extensions that decide which kernels ONNX Runtime and torch choose.
 _EXTENSIONS = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "sve")
 
 
