@@ -23,19 +23,27 @@ GO_SUITE = "localcluster"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One run of pytest. ``cluster``: the tests start local clusters with the image map."""
+    """One run of pytest.
+
+    ``cluster``: the tests start local clusters with the image map. ``workers``: processes side by
+    side, where no test shares anything with another or looks at how long something takes.
+    """
 
     name: str
     environment: str
     folders: tuple[str, ...]
     cluster: bool = False
+    workers: int = 1
 
 
 SUITES = (
     Suite(
-        name="quick", environment="dev", folders=("tests/unit", "tests/contract", "tests/golden")
+        name="quick",
+        environment="dev",
+        folders=("tests/unit", "tests/contract", "tests/golden"),
+        workers=2,
     ),
-    Suite(name="builder", environment="builder-test", folders=("tests/builder",)),
+    Suite(name="builder", environment="builder-test", folders=("tests/builder",), workers=2),
     Suite(name="serving", environment="serving-test", folders=("tests/serving",)),
     Suite(name="cluster", environment="dev", folders=("tests/cluster",), cluster=True),
 )
@@ -96,7 +104,9 @@ def _run_pytest(
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     python = provisioned.environments[suite.environment] / "bin" / "python"
-    command = [str(python), "-m", "pytest", *folders, f"--junitxml={report}", *extra]
+    side_by_side = ["-n", str(suite.workers), "--dist", "worksteal"] if suite.workers > 1 else []
+    options = [f"--junitxml={report}", *side_by_side, *extra]
+    command = [str(python), "-m", "pytest", *folders, *options]
     done = subprocess.run(
         command,
         cwd=workshop.layout.repository,
