@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -138,6 +139,7 @@ MAKEFILE = """\
 demo:
 	@echo "  First answer: 0:07 after the start"
 	@mkdir -p $$GOMODCACHE/sub && touch $$GOMODCACHE/sub/file && chmod 0555 $$GOMODCACHE/sub
+	@echo told: $(ARGS)
 	@echo caches: $$(ls $$XDG_CACHE_HOME $$UV_CACHE_DIR 2>/dev/null)
 test:
 	@exit 3
@@ -177,6 +179,19 @@ def test_cold_means_a_clone_with_empty_caches_that_goes_afterwards(
     assert found[1].targets[0].value == 7.0
     assert "caches:\n" in terminal.getvalue()
     assert not list(tmp_path.glob("spine-cold-*"))
+
+
+def test_what_the_make_above_was_told_is_not_told_to_the_make_below(
+    workshop: Workshop, terminal: io.StringIO
+) -> None:
+    above = {"MAKEFLAGS": " -- ARGS=F1", "MAKEOVERRIDES": "ARGS=F1", "ARGS": "F1"}
+    workshop = dataclasses.replace(workshop, environ={**workshop.environ, **above})
+    caches = {"GOMODCACHE": str(workshop.layout.cache)}
+    checkout = dataclasses.replace(
+        making.present(workshop), env={**making.present(workshop).env, **caches}
+    )
+    checkout.make("demo")
+    assert "told:\n" in terminal.getvalue()
 
 
 def test_a_demo_that_is_up_is_left_alone(workshop: Workshop) -> None:
