@@ -155,9 +155,26 @@ func bindVolumes(root string, spec Spec) error {
 		if err := place(mount.Source, point, mount.ReadOnly); err != nil {
 			return fmt.Errorf("volume at %s: %w", mount.Target, err)
 		}
+		if err := uncover(root, mount.Target, spec.Binds); err != nil {
+			return fmt.Errorf("volume at %s: %w", mount.Target, err)
+		}
 	}
 	if spec.ReadOnly {
 		return points.close()
+	}
+	return nil
+}
+
+// uncover binds those folders of the image again that a volume hides. In a real image they would
+// lie elsewhere: that a cache of this machine is in /tmp, say, is not the pod's doing.
+func uncover(root, volume string, folders []string) error {
+	for _, folder := range ImageBinds(folders) {
+		if !Under(folder, filepath.Clean(volume)) {
+			continue
+		}
+		if err := bind(folder, root+folder, true); err != nil {
+			return fmt.Errorf("it hides %s of the image: %w", folder, err)
+		}
 	}
 	return nil
 }

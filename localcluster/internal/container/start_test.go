@@ -161,6 +161,21 @@ func TestFoldersOfAnImageAreSeenWhereTheyAreAndReadOnly(t *testing.T) {
 	})
 }
 
+func TestAVolumeHidesNoFolderOfAnImage(t *testing.T) {
+	both(t, func(t *testing.T, by who) {
+		image := writable(t)
+		given := shell(t, "cat "+image+"/known; touch "+image+"/new 2>/dev/null || echo refused; touch /tmp/new && ls /tmp/new")
+		given.Binds = []string{image}
+		given.Mounts = []Mount{{Source: writable(t), Target: "/tmp"}}
+		if !Under(image, "/tmp") {
+			t.Skipf("the temporary folder %s is not in /tmp", image)
+		}
+		if got := by.run(t, given); got.Stdout != "known\nrefused\n/tmp/new\n" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 func TestAWorkingDirectoryIsMadeWhereItIsMissing(t *testing.T) {
 	both(t, func(t *testing.T, by who) {
 		for _, dir := range []string{"/usr", "/new/one"} {
