@@ -6,6 +6,7 @@ service for each class of error, all in one namespace, applied together.
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -247,3 +248,24 @@ def test_twenty_applies_in_a_second_start_one_build(
         lambda: service.status()["observedGeneration"] == 1, 10, "the generation it has seen"
     )
     assert len(service.jobs()) == 1
+
+
+def test_deleting_its_namespace_is_no_error(
+    cluster: Any,
+    operator: Operator,
+    namespace: str,
+    tiny_source: Callable[..., str],
+    modelservice: Manifest,
+) -> None:
+    """The API server refuses new events and Jobs there while the service itself is still seen."""
+    access: Access = cluster.access
+    access.apply(modelservice(uri=tiny_source()))
+    service = LiveService(access=access, local=cluster.local, namespace=namespace)
+    service.wait(lambda: service.condition("ArtifactReady"), 60, "a first look at it")
+    access.kubectl("delete", "namespace", namespace, "--wait=false")
+    harness_access.wait_for(
+        lambda: access.get("namespace", namespace) is None, 120, "the end of the namespace"
+    )
+    logged = [json.loads(line) for line in operator.logs().splitlines() if namespace in line]
+    assert logged
+    assert not [line for line in logged if line["level"] in {"warning", "error"}]

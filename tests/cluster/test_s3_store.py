@@ -8,6 +8,7 @@ from typing import Any
 
 from live_service import READY_SECONDS, LiveService, ask
 
+from modelservice_harness import access as harness_access
 from modelservice_harness.access import Access
 from modelservice_harness.images import USER
 from modelservice_harness.install import wait_for_deployment
@@ -104,14 +105,19 @@ def test_a_service_waits_for_its_store_and_then_is_built_tuned_and_served_from_i
 
     access.kubectl("scale", "deployment", NAME, "--replicas=1", namespace=namespace)
     wait_for_deployment(access, NAME, namespace)
-    make_bucket(cluster.local.forward(f"{address}:{PORT}"))
+    forwarded = cluster.local.forward(f"{address}:{PORT}")
+    # kube-proxy hears of a ready pod a moment after the Deployment does.
+    harness_access.wait_for(lambda: makes_bucket(forwarded), 60, "the bucket")
     service.wait(service.serves, READY_SECONDS, "Ready, tuned")
     assert service.status()["artifact"]["uri"].startswith(f"s3://{BUCKET}/models/")
     assert len(ask(service.address())) == 4
 
 
-def make_bucket(address: str) -> None:
-    """As `aws s3 mb` would."""
+def makes_bucket(address: str) -> bool:
+    """As `aws s3 mb` would; whether the server could be reached."""
     request = urllib.request.Request(f"http://{address}/{BUCKET}", method="PUT")
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
-        assert answer.status == 200
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except ConnectionError:
+        return False

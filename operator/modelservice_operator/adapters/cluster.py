@@ -41,6 +41,7 @@ _RESOURCES = {
     names.KIND: (f"/apis/{names.GROUP}/{names.VERSION}", names.PLURAL),
 }
 
+_FORBIDDEN = 403
 _NOT_FOUND = 404
 _CONFLICT = 409
 _FIRST_ERROR = 400
@@ -77,14 +78,14 @@ class KubernetesCluster:
         return items
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
-        """Server-side apply, forcing the fields that we own."""
+        """Server-side apply, forcing the fields that we own; that its namespace goes is fine."""
         meta = manifest["metadata"]
         path = _path(manifest["kind"], meta["namespace"], meta["name"])
         query = {"fieldManager": manager, "force": "true"}
         await self._call("PATCH", path, query=query, body=manifest, content_type=_APPLY)
 
     async def create(self, manifest: Mapping[str, Any]) -> None:
-        """Create; that it exists already is fine."""
+        """Create; that it exists already, or that its namespace goes, is fine."""
         path = _path(manifest["kind"], manifest["metadata"]["namespace"])
         query = {"fieldManager": names.MANAGER}
         await self._call("POST", path, query=query, body=manifest, accept=(_CONFLICT,))
@@ -153,6 +154,8 @@ class KubernetesCluster:
         )
         content: bytes = await response.read()
         status: int = response.status
+        if status == _FORBIDDEN and _namespace_goes(content):
+            status = _NOT_FOUND
         if status >= _FIRST_ERROR and status not in {_NOT_FOUND, *accept}:
             raise UnavailableError(f"API server, {method} {target}: {status} {_words(content)}")
         return status, content
@@ -196,6 +199,18 @@ def _json(content: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise UnavailableError(f"API server answered no JSON: {content[:80]!r}") from error
     return document
+
+
+def _namespace_goes(content: bytes) -> bool:
+    """Whether a refusal says that the namespace is being deleted: what is in it is as good as gone.
+
+    Not a right that is missing: trying again is useless, and nobody has to do anything.
+    """
+    try:
+        causes = json.loads(content)["details"]["causes"]
+        return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _words(content: bytes) -> str:
