@@ -44,7 +44,7 @@ SUITES = (
         workers=2,
     ),
     Suite(name="builder", environment="builder-test", folders=("tests/builder",), workers=2),
-    Suite(name="serving", environment="serving-test", folders=("tests/serving",)),
+    Suite(name="serving", environment="serving-test", folders=("tests/serving",), workers=2),
     Suite(name="cluster", environment="dev", folders=("tests/cluster",), cluster=True),
 )
 #: In the order in which they run: what fails fast comes first.
