@@ -79,6 +79,13 @@ def test_what_was_not_measured_again_stays_with_its_date() -> None:
     assert third.date == "2026-01-03T00:00:00"
 
 
+def test_versions_that_only_an_earlier_run_knew_stay() -> None:
+    earlier = dataclasses.replace(head("2026-01-01"), versions={"python": "3.10", "triton": "2"})
+    first = document.merged(Document(), figures("F5", 1.0), earlier)
+    second = document.merged(first, figures("F2", 2.0), head("2026-01-02"))
+    assert second.versions == {"python": "3.11", "triton": "2"}
+
+
 def test_figures_of_another_machine_do_not_stay() -> None:
     first = document.merged(Document(), figures("F1.cold", 1.0), head("2026-01-01"))
     other = document.merged(first, figures("F4", 2.0), head("2026-01-02", {**MACHINE, "cpu": "B"}))

@@ -29,17 +29,19 @@ class Document:
 def merged(old: Document, new: Figures, head: Document) -> Document:
     """``head`` (machine, versions, date) with the rows of ``new`` in place of their groups.
 
-    What ``old`` has of other groups stays, with its dates, if it comes from such a machine.
+    What ``old`` has of other groups stays, with its dates and with the versions that this run
+    does not know of, if it comes from such a machine.
     """
     replaced = {item.group for item in new.rows}
     dated = tuple(replace(item, date=head.date) for item in new.rows)
-    rows, targets = dated, new.targets
+    rows, targets, versions = dated, new.targets, head.versions
     if same_machine(old.machine, head.machine):
-        groups = old.groups()
+        groups, versions = old.groups(), {**old.versions, **versions}
         rows += tuple(item for item in old.rows if item.group not in replaced)
         targets += tuple(t for t in old.targets if group_of(t.id, groups) not in replaced)
     return replace(
         head,
+        versions=versions,
         rows=tuple(sorted(rows, key=lambda item: item.group)),
         targets=tuple(sorted(targets, key=lambda item: item.id)),
     )
