@@ -85,6 +85,12 @@ class Access:
         return done
 
 
+def is_ready(item: Mapping[str, Any]) -> bool:
+    """Whether a pod or a node has the condition Ready; one without any condition yet has not."""
+    conditions = item.get("status", {}).get("conditions", [])
+    return any(known["type"] == "Ready" and known["status"] == "True" for known in conditions)
+
+
 def wait_for(
     predicate: Callable[[], object],
     deadline_seconds: float,

@@ -26,7 +26,7 @@ class Suite:
     """One run of pytest.
 
     ``cluster``: the tests start local clusters with the image map. ``workers``: processes side by
-    side, where no test shares anything with another or looks at how long something takes.
+    side, where no test shares anything with another or expects a certain speed.
     """
 
     name: str

@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from .access import Access, wait_for
+from .access import Access, is_ready, wait_for
 from .digests import digest_of_files, files_of
 from .errors import CommandFailed
 from .manifests import storage
@@ -61,7 +61,7 @@ def _start_pod(access: Access, namespace: str, *, image: str, user: int) -> None
     )
     access.apply(storage.uploader(namespace, image=image, user=user))
     wait_for(
-        lambda: _is_ready(access, namespace),
+        lambda: is_ready(access.get("pod", storage.UPLOADER, namespace=namespace) or {}),
         _READY_SECONDS,
         f"pod {namespace}/{storage.UPLOADER}",
         state=lambda: access.kubectl(
@@ -73,12 +73,6 @@ def _start_pod(access: Access, namespace: str, *, image: str, user: int) -> None
 def _is_leaving(access: Access, namespace: str) -> bool:
     pod = access.get("pod", storage.UPLOADER, namespace=namespace)
     return pod is not None and "deletionTimestamp" in pod["metadata"]
-
-
-def _is_ready(access: Access, namespace: str) -> bool:
-    pod = access.get("pod", storage.UPLOADER, namespace=namespace) or {}
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
 def _copy(access: Access, namespace: str, source: Path, place: str, digest: str) -> None:

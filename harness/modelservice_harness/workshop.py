@@ -24,7 +24,9 @@ MARKER = ".complete"
 #: Variables of the user's shell that would change what our programs do.
 _FOREIGN = (
     "KUBECONFIG", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT",
-    "UV_PYTHON", "GOFLAGS", "GOOS", "GOARCH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
+    "UV_PYTHON", "GOFLAGS", "GOOS", "GOARCH",
+    # A make that one of them runs was not told what the make above was (`make … ARGS=…`).
+    "ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS",
 )  # fmt: skip
 
 

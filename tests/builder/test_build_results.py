@@ -16,7 +16,6 @@ from modelservice_runtime.builder.deadline import Deadline
 from modelservice_runtime.builder.errors import OutOfTime
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, BuildResult
-from modelservice_runtime.cpu import describe_cpu
 from modelservice_runtime.store.digests import listing_digest, tree_digest
 
 SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -89,12 +88,6 @@ def test_a_reserve_is_kept_to_say_that_time_is_up(duration: int, left: float) ->
 )
 def test_the_memory_limit_is_read_as_the_kernel_writes_it(texts: list[str], limit: int) -> None:
     assert hardware.memory_limit(texts) == limit
-
-
-def test_a_cpu_is_named_with_the_extensions_that_matter() -> None:
-    text = "processor: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu avx2 avx512f\n"
-    assert describe_cpu(text) == "Some CPU @ 2 GHz (avx2 avx512f)"
-    assert describe_cpu("") == "unknown CPU"
 
 
 @pytest.mark.parametrize(

@@ -54,18 +54,12 @@ def pods(cluster: LocalCluster, name: str = NAME) -> list[dict[str, Any]]:
 
 def nodes_of_ready_pods(cluster: LocalCluster) -> list[str]:
     """Where its ready pods run."""
-    return sorted(pod["spec"]["nodeName"] for pod in pods(cluster) if is_ready(pod))
-
-
-def is_ready(item: dict[str, Any]) -> bool:
-    """Whether a pod or a node has the condition Ready; one without any condition yet has not."""
-    conditions = item.get("status", {}).get("conditions", [])
-    return any(known["type"] == "Ready" and known["status"] == "True" for known in conditions)
+    return sorted(pod["spec"]["nodeName"] for pod in pods(cluster) if harness_access.is_ready(pod))
 
 
 def node_is_ready(cluster: LocalCluster, node: str) -> bool:
     """What the API server believes of a node."""
-    return is_ready(cluster.access().get("node", node) or {})
+    return harness_access.is_ready(cluster.access().get("node", node) or {})
 
 
 def wait(cluster: LocalCluster, predicate: Any, what: str) -> Any:

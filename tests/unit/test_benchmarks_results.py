@@ -192,12 +192,8 @@ def test_what_the_make_above_was_told_is_not_told_to_the_make_below(
     workshop: Workshop, terminal: io.StringIO
 ) -> None:
     above = {"MAKEFLAGS": " -- ARGS=F1", "MAKEOVERRIDES": "ARGS=F1", "ARGS": "F1"}
-    workshop = dataclasses.replace(workshop, environ={**workshop.environ, **above})
-    caches = {"GOMODCACHE": str(workshop.layout.cache)}
-    checkout = dataclasses.replace(
-        making.present(workshop), env={**making.present(workshop).env, **caches}
-    )
-    checkout.make("demo")
+    below = clean_environ({**workshop.environ, **above, "GOMODCACHE": str(workshop.layout.cache)})
+    making.present(dataclasses.replace(workshop, environ=below)).make("demo")
     assert "told:\n" in terminal.getvalue()
 
 

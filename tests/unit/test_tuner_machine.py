@@ -55,6 +55,10 @@ def test_the_quietest_cores_are_taken() -> None:
     [
         ("", "unknown CPU"),
         ("model name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f\n", "AMD EPYC (avx2 avx512f)"),
+        (
+            "processor: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu avx2 avx512f\n",
+            "Some CPU @ 2 GHz (avx2 avx512f)",
+        ),
         ("Features\t: fp asimd sve\n", "unknown CPU (asimd sve)"),
     ],
 )

@@ -38,8 +38,6 @@ _CACHES = {
     "PIP_CACHE_DIR": "pip",
 }
 _STOP_SECONDS = 60.0
-#: What a make above us was told (`make bench-spine ARGS=…`) is not for the make below.
-_OF_THE_MAKE_ABOVE = ("ARGS", "FULL", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +119,13 @@ def _cores(count: int) -> Iterator[None]:
 
 
 def present(workshop: Workshop) -> Checkout:
-    """This checkout with the caches as they are."""
-    env = own_variables(workshop.environ)
-    return Checkout(folder=workshop.layout.repository, env=env, console=workshop.console)
-
-
-def own_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Without what would change what the targets do."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("DEMO_") and name not in _OF_THE_MAKE_ABOVE
+    """This checkout with the caches as they are, without what changes what the targets do."""
+    kept = {
+        key: value
+        for key, value in workshop.environ.items()
+        if key != "FULL" and not key.startswith("DEMO_")
     }
+    return Checkout(folder=workshop.layout.repository, env=kept, console=workshop.console)
 
 
 @contextmanager
