@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 #
-# The four images: docker build --target operator|builder|serving|tuner -t modelservice-<target>:0.1.0 .
+# The five images: docker build --target T -t modelservice-T:0.1.0 . with T one of operator, builder,
+# builder-keras, serving, tuner. builder-keras is for models of TensorFlow and Keras alone.
 #
 # Each holds exactly the environment that uv.lock has for its extra, in /opt/venv, and runs as
 # user 65532. The tests read this file (hadolint, the locked package lists); it has not been built
@@ -43,6 +44,10 @@ FROM sources AS builder-environment
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --frozen --no-editable --no-default-groups --extra builder
 
+FROM sources AS builder-keras-environment
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --frozen --no-editable --no-default-groups --extra keras
+
 # Triton's image has Python 3.12 and this project 3.11: uv's own build of Python, which needs
 # nothing of the system but glibc, goes along with the environment.
 FROM sources AS portable-python
@@ -62,6 +67,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 # Triton as NVIDIA ships it. Models run in its ONNX Runtime backend; the Python here is for the
 # init container and the start wrapper only, so runtimes with this image say backend: onnxruntime.
+# What AOTInductor compiled needs the runner of backend: python, with a Triton whose Python is this
+# one and the extra aoti beside serving; in these images torch would be gigabytes without a use.
 FROM nvcr.io/nvidia/tritonserver:${TRITON_VERSION}-py3 AS triton
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -79,6 +86,13 @@ FROM python AS builder
 LABEL org.opencontainers.image.title="modelservice-builder" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=builder-environment /opt/venv /opt/venv
+USER 65532:65532
+ENTRYPOINT ["python", "-m", "modelservice_runtime.builder"]
+
+FROM python AS builder-keras
+LABEL org.opencontainers.image.title="modelservice-builder-keras" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=builder-keras-environment /opt/venv /opt/venv
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "modelservice_runtime.builder"]
 

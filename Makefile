@@ -40,6 +40,10 @@ lint: ## ruff, mypy, import rules, gofmt, go vet, helm lint
 bench-spine: ## Measure the promised figures (ARGS: F1 … F5, --cold) and write docs/figures.md
 	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/spine/run.py $(ARGS)
 
+.PHONY: bench-optimizer
+bench-optimizer: ## Measure the figures of the builder (ARGS: O2, --quick) and write docs/optimizer.md
+	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/optimizer/run.py $(ARGS)
+
 .PHONY: up
 up: ## Start the local cluster only
 	@$(HARNESS) --name $(NAME) up

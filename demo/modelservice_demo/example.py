@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,9 +24,13 @@ _CLIENT_SECONDS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """``folder``: code and weights, put together in the cache. ``manifest``: the YAML file."""
+    """``folder``: code and weights, put together in the cache; ``data``: what it is judged by.
+
+    ``manifest``: the YAML file.
+    """
 
     folder: Path
+    data: Path
     manifest: Path
     code: Path
 
@@ -83,17 +87,31 @@ def prepare(repository: Path, cache: Path, uv: Path, environ: Mapping[str, str])
     if done.returncode != 0:
         raise CommandFailed(f"examples/prepare.py: {(done.stderr or done.stdout).strip()}")
     examples = repository / "examples"
-    return Example(folder=out / NAME, manifest=examples / f"{NAME}.yaml", code=examples / NAME)
+    return Example(
+        folder=out / NAME,
+        data=out / f"{NAME}-data",
+        manifest=examples / f"{NAME}.yaml",
+        code=examples / NAME,
+    )
 
 
-def source_folder(access: Access, manifest: Path) -> str:
-    """Where in the claim the manifest looks for its source (kubectl reads the YAML for us).
+def uploads(access: Access, example: Example) -> dict[str, Path]:
+    """Where in the claim the manifest looks → the folder to put there.
+
+    kubectl reads the YAML for us.
 
     Raises:
         HarnessError: the manifest does not read from the claim ``models``.
     """
-    done = access.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(manifest))
-    uri = urlsplit(json.loads(done.stdout)["spec"]["model"]["source"]["pytorch"]["uri"])
+    done = access.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(example.manifest))
+    spec = json.loads(done.stdout)["spec"]
+    source = _in_claim(spec["model"]["source"]["pytorch"]["uri"], example.manifest)
+    data = _in_claim(spec["evaluation"]["dataUri"], example.manifest)
+    return {source: example.folder, str(PurePosixPath(data).parent): example.data}
+
+
+def _in_claim(address: str, manifest: Path) -> str:
+    uri = urlsplit(address)
     if uri.scheme != "pvc" or uri.netloc != CLAIM:
-        raise HarnessError(f"{manifest}: its source is not in the claim {CLAIM}")
+        raise HarnessError(f"{manifest}: {address} is not in the claim {CLAIM}")
     return str(uri.path).strip("/")

@@ -14,7 +14,7 @@ from modelservice_harness.upload import upload
 
 from . import balance, loadpod
 from .balance import Outcome
-from .example import NAME, Example, source_folder
+from .example import NAME, Example, uploads
 from .loadpod import LoadPod
 from .observe import Observer
 from .portforward import port_forward
@@ -57,10 +57,10 @@ def serve(observer: Observer, target: Target, example: Example) -> None:
     access.apply(
         storage.claim(NAMESPACE, storage_class=target.storage_class, size=CLAIM_SIZE),
     )
-    folder = source_folder(access, example.manifest)
-    observer.step(f"uploading {NAME} (code and weights) to the claim {storage.CLAIM}")
+    observer.step(f"uploading {NAME} (code, weights, data) to the claim {storage.CLAIM}")
     image, user = target.images.client, target.user
-    upload(access, NAMESPACE, example.folder, folder, image=image, user=user)
+    for folder, source in uploads(access, example).items():
+        upload(access, NAMESPACE, source, folder, image=image, user=user)
     observer.step(f"kubectl apply -f examples/{example.manifest.name}")
     access.kubectl("apply", "-f", str(example.manifest), namespace=NAMESPACE)
     observer.until(lambda view: view.is_ready, READY_SECONDS, f"ModelService {NAME} Ready")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from . import lint, suites
@@ -22,8 +23,10 @@ from .pruning import prune
 from .running import DEMO_CLUSTER, Size, local_cluster, start_cluster
 from .workshop import Workshop, clean_environ
 
-#: What the pods of a local cluster are made of.
+#: What the pods of a local cluster are made of; models of Keras have a builder of their own, which
+#: the demo does without.
 CLUSTER_WANTED = Wanted(environments=("serving", "operator", "builder"), cluster=True, project=True)
+UP_WANTED = replace(CLUSTER_WANTED, environments=(*CLUSTER_WANTED.environments, "builder-keras"))
 
 
 def open_workshop(environ: Mapping[str, str]) -> Workshop:
@@ -49,7 +52,7 @@ def prepare(workshop: Workshop, wanted: Wanted) -> Provisioned:
 
 def up(workshop: Workshop, name: str, size: Size) -> None:
     """Start a local cluster with this checkout's images and say how to talk to it."""
-    provisioned = prepare(workshop, CLUSTER_WANTED)
+    provisioned = prepare(workshop, UP_WANTED)
     cluster = start_cluster(workshop, provisioned, name=name, size=size)
     workshop.console.say(
         f"cluster {name} runs: make kubectl ARGS='get nodes' ({cluster.home / name})"

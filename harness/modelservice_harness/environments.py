@@ -36,8 +36,9 @@ class EnvironmentSpec:
 #: What the images of the local cluster hold: the stages of the Dockerfile.
 IMAGE_ENVIRONMENTS = (
     EnvironmentSpec(name="operator", extras=("operator",)),
-    EnvironmentSpec(name="serving", extras=("tuner", "triton"), triton=True),
+    EnvironmentSpec(name="serving", extras=("tuner", "triton", "aoti"), triton=True),
     EnvironmentSpec(name="builder", extras=("builder",)),
+    EnvironmentSpec(name="builder-keras", extras=("keras",)),
 )
 #: What the examples' clients run in, on this machine.
 CLIENT_ENVIRONMENT = EnvironmentSpec(name="client", groups=("client",))
@@ -45,8 +46,11 @@ CLIENT_ENVIRONMENT = EnvironmentSpec(name="client", groups=("client",))
 TEST_ENVIRONMENTS = (
     EnvironmentSpec(name="dev", extras=("operator",), groups=("dev",)),
     EnvironmentSpec(name="s3server", groups=("s3server",)),
-    EnvironmentSpec(name="serving-test", extras=("tuner", "triton"), groups=("test",), triton=True),
+    EnvironmentSpec(
+        name="serving-test", extras=("tuner", "triton", "aoti"), groups=("test",), triton=True
+    ),
     EnvironmentSpec(name="builder-test", extras=("builder",), groups=("test", "s3server")),
+    EnvironmentSpec(name="keras-test", extras=("keras",), groups=("test",)),
 )
 ENVIRONMENTS = {
     spec.name: spec for spec in (*IMAGE_ENVIRONMENTS, CLIENT_ENVIRONMENT, *TEST_ENVIRONMENTS)

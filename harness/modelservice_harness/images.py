@@ -61,6 +61,7 @@ def image_map(names: ImageNames, folders: ImageFolders) -> dict[str, Any]:
     sources = {
         "modelservice-operator": "operator",
         "modelservice-builder": "builder",
+        "modelservice-builder-keras": "builder-keras",
         "modelservice-serving": "serving",
         "modelservice-tuner": "serving",
     }

@@ -16,6 +16,9 @@ from .manifests import prometheus, storage
 OPERATOR_NAMESPACE = "modelservice-system"
 RELEASE = "modelservice-operator"
 _READY_SECONDS = 180
+#: What the local cluster's serving image can run, by backend: the runner has torch there too.
+#: Images from a registry are the user's; the chart's default suits them.
+LOCAL_ENGINES = {"python": ("onnxruntime", "openvino", "aoti"), "onnxruntime": ("onnxruntime",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ def operator_values(
     return {
         "image": _image(images, "modelservice-operator"),
         "builderImage": _image(images, "modelservice-builder"),
+        "kerasBuilderImage": _image(images, "modelservice-builder-keras"),
         "store": {"uri": f"pvc://{storage.CLAIM}/artifacts"},
         "prometheus": {"url": prometheus_url},
         "balancer": {
@@ -90,6 +94,7 @@ def operator_values(
                 "image": images.name("modelservice-serving"),
                 "tunerImage": images.name("modelservice-tuner"),
                 "backend": backend,
+                "engines": [] if images.prefix else list(LOCAL_ENGINES[backend]),
             }
         ],
     }

@@ -43,14 +43,20 @@ SUITES = (
         folders=("tests/unit", "tests/contract", "tests/golden"),
         workers=2,
     ),
-    Suite(name="builder", environment="builder-test", folders=("tests/builder",), workers=2),
+    Suite(
+        name="builder",
+        environment="builder-test",
+        folders=("tests/builder", "tests/device"),
+        workers=2,
+    ),
+    Suite(name="keras", environment="keras-test", folders=("tests/keras",), workers=2),
     Suite(name="serving", environment="serving-test", folders=("tests/serving",), workers=2),
     Suite(name="cluster", environment="dev", folders=("tests/cluster",), cluster=True),
 )
 #: In the order in which they run: what fails fast comes first.
-SUITE_NAMES = ("quick", GO_SUITE, "serving", "builder", "cluster")
+SUITE_NAMES = ("quick", GO_SUITE, "keras", "serving", "builder", "cluster")
 #: What the pods of the local cluster are made of.
-CLUSTER_ENVIRONMENTS = ("operator", "serving", "builder", "s3server", "client")
+CLUSTER_ENVIRONMENTS = ("operator", "serving", "builder", "builder-keras", "s3server", "client")
 
 
 def wanted_for(names: tuple[str, ...]) -> Wanted:

@@ -18,13 +18,14 @@ from typing import Any, cast
 
 import kopf
 
+from modelservice_runtime.contract.fields import SpecError
+
 from . import handlers
 from .adapters.clock import SystemClock
 from .adapters.cluster import KubernetesCluster
 from .adapters.connection import connect
 from .adapters.prometheus import PrometheusLoad
 from .api import names
-from .api.errors import SpecError
 from .fleet import Fleet
 from .logs import configure_logging
 from .queueing import ServiceQueue

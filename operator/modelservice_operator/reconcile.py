@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from modelservice_runtime.contract.fields import SpecError
+
 from . import manifests as m
 from .api import names
-from .api.errors import SpecError
 from .api.service import ServiceKey, ServiceRef
 from .api.spec import ModelServiceSpec, parse_spec
 from .fleet import Fleet, ServiceView
@@ -34,6 +35,8 @@ from .settings import Settings
 #: While a Job runs its progress is read this often.
 PROGRESS_SECONDS = 3.0
 LOG_TAIL_LINES = 20
+#: Between two progress lines others may have logged: candidates are made side by side.
+PROGRESS_TAIL_LINES = 100
 _EVENT_TAIL_CHARACTERS = 600
 
 logger = logging.getLogger(__name__)
@@ -235,7 +238,7 @@ class Reconciler:
         for stage in (look.plan.build, look.plan.tune):
             if stage is not None and isinstance(stage.step, Running) and stage.step.job.pod:
                 log = await self._cluster.log_tail(
-                    look.ref.namespace, stage.step.job.pod.name, stage.kind, LOG_TAIL_LINES
+                    look.ref.namespace, stage.step.job.pod.name, stage.kind, PROGRESS_TAIL_LINES
                 )
                 return last_progress(log)
         return ""

@@ -7,21 +7,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelservice_runtime.contract.model_config import BACKENDS
+from modelservice_runtime.contract.fields import Fields, SpecError
+from modelservice_runtime.contract.model_config import (
+    BACKENDS,
+    ONNXRUNTIME_BACKEND,
+    PYTHON_BACKEND,
+    RUNTIME_ENGINES,
+)
+from modelservice_runtime.contract.requests import ENGINES, ONNXRUNTIME, OPENVINO
 
-from .api.errors import SpecError
-from .api.fields import Fields
 from .api.spec import Store
+
+#: What the images of a backend have for sure: torch (aoti) is gigabytes that many leave out.
+DEFAULT_ENGINES = {
+    ONNXRUNTIME_BACKEND: (ONNXRUNTIME,),
+    PYTHON_BACKEND: (ONNXRUNTIME, OPENVINO),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """What serves a model. ``backend``: Triton's backend for ONNX in that image."""
+    """What serves a model. ``backend``: Triton's backend for ONNX in that image.
+
+    ``engines``: of the contract's ``ENGINES``, what that image can run; ONNX Runtime at least.
+    """
 
     name: str
     image: str
     tuner_image: str
     backend: str
+    engines: tuple[str, ...]
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
     priority_class_name: str = ""
@@ -48,9 +63,13 @@ class JobSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that a cluster admin decides. ``watch_namespaces`` empty: all."""
+    """Everything that a cluster admin decides. ``watch_namespaces`` empty: all.
+
+    ``keras_builder_image``: builds TensorFlow sources, ``builder_image`` all others.
+    """
 
     builder_image: str
+    keras_builder_image: str
     image_pull_policy: str
     store: Store
     prometheus_url: str
@@ -76,6 +95,7 @@ class Settings:
         store = root.child("store")
         return cls(
             builder_image=root.text("builderImage"),
+            keras_builder_image=root.text("kerasBuilderImage"),
             image_pull_policy=root.choice(
                 "imagePullPolicy", "IfNotPresent", ("Always", "IfNotPresent", "Never")
             ),
@@ -102,15 +122,30 @@ def _runtimes(root: Fields) -> dict[str, Runtime]:
 
 
 def _runtime(fields: Fields) -> Runtime:
+    backend = fields.choice("backend", BACKENDS[0], BACKENDS)
     return Runtime(
         name=fields.text("name"),
         image=fields.text("image"),
         tuner_image=fields.text("tunerImage"),
-        backend=fields.choice("backend", BACKENDS[0], BACKENDS),
+        backend=backend,
+        engines=_engines(fields, backend),
         node_selector=dict(fields.child("nodeSelector").values),
         tolerations=tuple(fields.values.get("tolerations") or ()),
         priority_class_name=fields.text("priorityClassName", ""),
     )
+
+
+def _engines(fields: Fields, backend: str) -> tuple[str, ...]:
+    engines = fields.subset("engines", (), ENGINES) or DEFAULT_ENGINES[backend]
+    for engine in engines:
+        if engine not in RUNTIME_ENGINES[backend]:
+            possible = ", ".join(RUNTIME_ENGINES[backend])
+            message = f"backend {backend} cannot run {engine}; it can run: {possible}"
+            raise SpecError(fields.at("engines"), message)
+    if ONNXRUNTIME not in engines:
+        message = f"{ONNXRUNTIME} must be there: a source model as it is runs in nothing else"
+        raise SpecError(fields.at("engines"), message)
+    return engines
 
 
 def _balancer(fields: Fields) -> BalancerSettings:

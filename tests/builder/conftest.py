@@ -22,7 +22,10 @@ from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.manifest import Manifest
 from modelservice_runtime.contract.requests import (
     JOB_VARIABLE,
+    ONNXRUNTIME,
     BuildRequest,
+    EvaluationRequest,
+    OptimizationRequest,
     ParityTolerance,
     SourceRequest,
 )
@@ -72,6 +75,12 @@ class Bench:
     store_uri: str = ""
     source: SourceRequest = PYTORCH
     max_batch_size: int = 4
+    # The plain export, unless a test is about more: candidates take seconds each.
+    optimization: OptimizationRequest = field(
+        default_factory=lambda: OptimizationRequest(techniques=())
+    )
+    evaluation: EvaluationRequest = field(default_factory=EvaluationRequest)
+    engines: tuple[str, ...] = (ONNXRUNTIME,)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the source."""
@@ -110,6 +119,9 @@ class Bench:
             max_batch_size=self.max_batch_size,
             duration_seconds=self.duration_seconds,
             parity=self.parity,
+            evaluation=self.evaluation,
+            optimization=self.optimization,
+            engines=self.engines,
         )
 
     def command(self) -> list[str]:
@@ -158,8 +170,9 @@ class Bench:
         return loads(Manifest, self.manifest_path(attempt).read_text())
 
     def stored_files(self) -> list[Path]:
-        """Every file in the store."""
-        return sorted(path for path in self.store_folder.rglob("*") if path.is_file())
+        """Every file in the store, without the candidates that are kept for later builds."""
+        found = (path for path in self.store_folder.rglob("*") if path.is_file())
+        return sorted(path for path in found if "candidates" not in path.parts)
 
 
 @pytest.fixture

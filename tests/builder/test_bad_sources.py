@@ -162,6 +162,6 @@ def test_a_source_that_is_not_there_is_named(bench: Bench) -> None:
 
 
 def test_a_request_that_is_not_one_is_no_users_error(bench: Bench) -> None:
-    bench.source = type(bench.source)(kind="tensorflow", uri="", entrypoint="")
+    bench.source = type(bench.source)(kind="torchscript", uri="", entrypoint="")
     outcome = bench.build()
     assert (outcome.code, outcome.result.reason) == (1, "RequestInvalid")

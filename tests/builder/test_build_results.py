@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.builder import hardware, measuring, results, timing
+from modelservice_runtime.builder import hardware, results, timing
 from modelservice_runtime.builder.deadline import Deadline
 from modelservice_runtime.builder.errors import OutOfTime
 from modelservice_runtime.contract.codec import loads
@@ -91,34 +91,12 @@ def test_the_memory_limit_is_read_as_the_kernel_writes_it(texts: list[str], limi
 
 
 @pytest.mark.parametrize(
-    ("largest", "sizes"), [(1, (1,)), (4, (1, 4)), (8, (1, 8)), (32, (1, 8, 32))]
+    ("texts", "cores"),
+    [([], 0.0), (["max 100000\n"], 0.0), (["150000 100000\n"], 1.5)],
+    ids=["no cgroup", "no quota", "one and a half"],
 )
-def test_latency_is_measured_at_one_eight_and_the_largest(
-    largest: int, sizes: tuple[int, ...]
-) -> None:
-    assert measuring.batches(largest) == sizes
-
-
-def test_measuring_takes_turns_and_stops_at_its_budget(tmp_path: Path) -> None:
-    """Scripted time: each call takes three seconds."""
-    now, turns = [0.0], list[str]()
-
-    class Scripted:
-        def __init__(self, name: str, milliseconds: float) -> None:
-            self.name, self.milliseconds = name, milliseconds
-
-        def time(self, inputs: Path, seconds: float) -> list[float]:
-            """Three seconds pass, whatever was asked for."""
-            del inputs, seconds
-            turns.append(self.name)
-            now[0] += 3.0
-            return [self.milliseconds] * 3
-
-    (pair,) = measuring.measure(
-        Scripted("source", 20.0), Scripted("artifact", 10.0), {4: tmp_path}, lambda: now[0]
-    )
-    assert (pair.batch, pair.source_ms, pair.artifact_ms) == (4, 20.0, 10.0)
-    assert turns == ["source", "artifact"] * 2, "one warm-up each, then one round"
+def test_the_quota_is_read_as_the_kernel_writes_it(texts: list[str], cores: float) -> None:
+    assert hardware.core_quota(texts) == cores
 
 
 def test_one_disturbed_round_does_not_move_the_figure() -> None:

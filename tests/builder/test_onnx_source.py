@@ -53,7 +53,7 @@ def test_an_onnx_model_is_published_with_the_given_samples(
     samples = load_file(tmp_path / "fetched/samples.safetensors")
     np.testing.assert_array_equal(samples["input/x"], rows)
     np.testing.assert_array_equal(samples["output/y"], rows * 2 + 1)
-    assert "onnxscript-optimize" in onnx_bench.manifest().techniques
+    assert onnx_bench.manifest().variants[0].techniques == ("export",)
 
 
 def test_without_samples_they_are_made_up_and_said(onnx_bench: Bench) -> None:

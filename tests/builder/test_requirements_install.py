@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.metadata
+import shutil
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from modelservice_runtime.builder import requirements
 from modelservice_runtime.builder.errors import UserError
 from modelservice_runtime.builder.scratch import Scratch
+from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.contract.requests import ONNX, SourceRequest
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -52,7 +57,7 @@ def scratch(tmp_path: Path) -> Scratch:
     return made
 
 
-def install(scratch: Scratch, text: str) -> list[Path]:
+def install(scratch: Scratch, text: str) -> requirements.Installed:
     (scratch.source / "requirements.txt").write_text(text)
     environment = scratch.environment({"PATH": "/usr/bin:/bin"})
     return requirements.install(scratch, environment, TIMEOUT_SECONDS)
@@ -67,8 +72,48 @@ def test_a_wheel_in_the_source_is_installed_without_a_network_and_imported(bench
     assert "ValueError: 7" in outcome.result.message, outcome.log
 
 
+def test_the_manifest_names_what_was_installed(bench: Bench) -> None:
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2]) for name in ("x", "y")
+    )
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", [x], [y])
+    opset = [helper.make_opsetid("", 18)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.save(model, bench.source_folder / "model.onnx")
+    line = make_wheel(bench.source_folder / "wheels", "thing", "1.0")
+    bench.write("requirements.txt", line)
+    bench.source = SourceRequest(kind=ONNX, uri="")
+    outcome = bench.build()
+    assert outcome.code == exit_codes.OK, outcome.log
+    assert bench.manifest().requirements == (line.strip(),)
+
+
 def test_without_requirements_nothing_happens(scratch: Scratch) -> None:
-    assert requirements.install(scratch, {}, TIMEOUT_SECONDS) == []
+    assert requirements.install(scratch, {}, TIMEOUT_SECONDS) == requirements.Installed()
+
+
+def test_what_was_installed_is_pinned_and_brings_the_same_bytes_again(
+    scratch: Scratch, tmp_path: Path
+) -> None:
+    """What a package needs must be hashed too; the builder's own packages are not listed."""
+    wheels = scratch.source / "wheels"
+    first = make_wheel(wheels, "Own_Package", "1.0", "numpy>=2")
+    second = make_wheel(wheels, "another", "2.5", "own-package")
+    installed = install(scratch, f"# ours\n{second}{first}")
+    assert installed.pinned == (second.strip(), first.strip().replace("Own_Package", "own-package"))
+    (folder,) = installed.paths
+    assert (folder / "another.py").is_file()
+
+    again = Scratch(root=tmp_path / "again")
+    again.create()
+    shutil.copytree(wheels, again.source / "wheels")
+    assert install(again, "\n".join(installed.pinned)).pinned == installed.pinned
+
+
+def test_a_distribution_that_pip_says_nothing_of_is_pinned_without_a_hash(tmp_path: Path) -> None:
+    (tmp_path / "thing-3.dist-info").mkdir()
+    (tmp_path / "thing-3.dist-info/METADATA").write_text("Name: thing\nVersion: 3\n")
+    assert requirements.pins([tmp_path], {"version": "1", "install": []}) == ("thing==3",)
 
 
 def test_another_version_of_the_builders_own_package_is_refused_in_words(scratch: Scratch) -> None:

@@ -110,14 +110,60 @@ def test_a_folder_and_an_archive_come_from_s3(
         fetch(f"s3://{bucket}/models/none", target / "c")
 
 
+@pytest.fixture
+def no_credentials(s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A pod without any credentials, beside the S3 server."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_public_bucket_needs_no_credentials(
+    folder: Path, target: Path, s3: S3Server, bucket: str
+) -> None:
+    owner = open_store(f"s3://{bucket}", s3.environment).filesystem
+    owner.chmod(bucket, "public-read")
+    owner.put(str(folder), f"{bucket}/tiny", recursive=True, ACL="public-read")
+    assert fetch(f"s3://{bucket}/tiny", target) == tree_digest(folder)
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_bucket_that_is_not_public_names_the_secret_to_look_at(
+    folder: Path, target: Path, s3: S3Server, bucket: str
+) -> None:
+    owner = open_store(f"s3://{bucket}", s3.environment).filesystem
+    owner.put(str(folder), f"{bucket}/tiny", recursive=True)
+    with pytest.raises(BuildError, match=r"reading is refused.*spec\.store\.secretName") as caught:
+        fetch(f"s3://{bucket}/tiny/model.py", target)
+    assert caught.value.reason == "StoreUnavailable"
+
+
 class _Quiet(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """``/status/404`` answers so, ``/moved/x`` leads to ``/x``, a query is ignored."""
+        self.path, _, _ = self.path.partition("?")
+        _, first, *rest = self.path.split("/")
+        if first == "status":
+            self.send_error(int(rest[0]))
+        elif first == "moved":
+            self.send_response(302)
+            self.send_header("Location", "/" + "/".join(rest))
+            self.end_headers()
+        else:
+            super().do_GET()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A web server on ``tmp_path``."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     handler = functools.partial(_Quiet, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -129,12 +175,53 @@ def web(tmp_path: Path) -> Iterator[str]:
 
 def test_an_archive_comes_over_http(folder: Path, target: Path, web: str) -> None:
     name = zipped(folder).name
-    assert fetch(f"{web}/{name}", target) == tree_digest(folder)
+    for number, address in enumerate([name, f"moved/{name}", f"{name}?token=abc&x=1"]):
+        place = target / str(number)
+        place.mkdir()
+        assert fetch(f"{web}/{address}", place) == tree_digest(folder)
     with pytest.raises(UserError, match="must be one file: an archive"):
         fetch(f"{web}/given", target)
     with pytest.raises(UserError) as caught:
         fetch(f"{web}/none.zip", target)
     assert caught.value.reason == "SourceNotFound"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "model.pt2"])
+def test_a_model_file_alone_is_a_source_over_http_too(
+    tmp_path: Path, target: Path, web: str, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"PK weights")
+    fetch(f"{web}/{name}?download=true", target)
+    assert contents(target) == {name: b"PK weights"}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (404, "SourceNotFound", "nothing lies there"),
+        (401, "SourceNotFound", "readable without logging in"),
+        (403, "SourceNotFound", "readable without logging in"),
+        (418, "SourceNotFound", "refuses the address"),
+        (429, "StoreUnavailable", "cannot give it now"),
+        (503, "StoreUnavailable", "cannot give it now"),
+    ],
+)
+def test_what_a_web_server_refuses_is_told_apart_from_what_may_be_tried_again(
+    target: Path, web: str, status: int, reason: str, words: str
+) -> None:
+    with pytest.raises(BuildError, match=words) as caught:
+        fetch(f"{web}/status/{status}/source.zip", target)
+    assert caught.value.reason == reason
+
+
+def test_a_proxy_is_used(
+    folder: Path, target: Path, web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The web server stands for the proxy: it is asked for another host's file."""
+    name = zipped(folder).name
+    monkeypatch.setenv("HTTP_PROXY", web)
+    monkeypatch.setattr(_Quiet, "translate_path", lambda *_: str(folder.parent / name))
+    assert fetch(f"http://models.example/{name}", target) == tree_digest(folder)
 
 
 def test_a_web_server_that_does_not_answer_may_be_tried_again(
@@ -144,6 +231,7 @@ def test_a_web_server_that_does_not_answer_may_be_tried_again(
         fetch(f"http://127.0.0.1:{closed_port}/source.zip", target)
     assert caught.value.reason == "StoreUnavailable"
     assert caught.value.exit_code == 20
+    assert "AWS" not in caught.value.message
 
 
 def _evil_zip(path: Path) -> None:
@@ -198,6 +286,46 @@ def test_a_damaged_archive_is_told(tmp_path: Path, target: Path, name: str) -> N
     with pytest.raises(UserError, match="damaged or of another kind") as caught:
         fetch(f"file://{tmp_path}/{name}", target)
     assert caught.value.reason == "SourceNotFound"
+
+
+def _flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(byte ^ 255 for byte in data[middle : middle + 40]) + data[-40:]
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("damage", [lambda data: data[:-30], _flipped], ids=["cut off", "flipped"])
+def test_an_archive_with_damaged_bytes_is_told(
+    folder: Path,
+    target: Path,
+    pack: Callable[[Path], Path],
+    damage: Callable[[bytes], bytes],
+) -> None:
+    path = pack(folder)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="damaged or of another kind") as caught:
+        fetch(f"file://{path}", target)
+    assert caught.value.reason == "SourceNotFound"
+
+
+def test_an_encrypted_archive_is_told(folder: Path, target: Path) -> None:
+    path = zipped(folder)
+    data = bytearray(path.read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    data[6] |= 1  # the first file's own header says "encrypted"
+    data[directory + 8] |= 1  # and so does the directory
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="encrypted"):
+        fetch(f"file://{path}", target)
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path, target: Path) -> None:
+    path = tmp_path / "both.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model", b"a file")
+        archive.writestr("model/weights.bin", b"in a folder")
+    with pytest.raises(UserError, match="damaged or of another kind"):
+        fetch(f"file://{path}", target)
 
 
 @pytest.mark.parametrize("uri", ["ftp://host/x.zip", "nothing"])

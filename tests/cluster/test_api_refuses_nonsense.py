@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from modelservice_runtime.contract.requests import TECHNIQUES
+
 pytestmark = pytest.mark.cluster
 
 Kubectl = Callable[..., Any]
@@ -19,6 +21,11 @@ Kubectl = Callable[..., Any]
 GONE = object()
 ONNX = "spec.model.source.onnx"
 PYTORCH = "spec.model.source.pytorch"
+SOURCE = "spec.model.source"
+EVALUATION = "spec.evaluation"
+GOALS = "spec.evaluation.goals"
+OPTIMIZATION = "spec.optimization"
+LABELLED = {"metric": "Accuracy", "dataUri": "s3://b/a.parquet"}
 SERVING = "spec.serving.resources"
 BUILD = "spec.optimization.resources"
 
@@ -56,6 +63,9 @@ def dry_run(kubectl: Kubectl, document: Mapping[str, Any]) -> Any:
 
 
 PYTORCH_SOURCE = {"uri": "pvc://models/sources/a", "entrypoint": "model:load"}
+#: The minimal service with a PyTorch source instead.
+WITH_CODE: dict[str, Any] = {ONNX: GONE, PYTORCH: PYTORCH_SOURCE}
+PRUNING = {"trainingEntrypoint": "model:train"}
 
 #: id, changes, the field that the answer must name, words that it must hold.
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
@@ -73,12 +83,49 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("name with a dot", {"metadata.name": "a.b"}, "metadata.name", "no dots"),
     ("name starts with a digit", {"metadata.name": "1a"}, "metadata.name", "lower-case letter"),
     # source
-    ("no source", {"spec.model.source": {}}, "spec.model.source", "give one of pytorch and onnx"),
     (
-        "two sources",
-        {PYTORCH: PYTORCH_SOURCE},
+        "no source",
+        {"spec.model.source": {}},
         "spec.model.source",
-        "only one source is possible",
+        "give one of pytorch, torchExport, onnx and tensorflow",
+    ),
+    *(
+        (
+            f"onnx and {kind}",
+            {f"{SOURCE}.{kind}": source},
+            "spec.model.source",
+            "only one source is possible",
+        )
+        for kind, source in (
+            ("pytorch", PYTORCH_SOURCE),
+            ("torchExport", {"uri": "s3://b/a.pt2"}),
+            ("tensorflow", {"uri": "s3://b/a.keras"}),
+        )
+    ),
+    *(
+        (
+            f"{kind} {words}",
+            {ONNX: GONE, f"{SOURCE}.{kind}": source},
+            f"{SOURCE}.{kind}.{field}",
+            message,
+        )
+        for kind in ("torchExport", "tensorflow")
+        for words, source, field, message in (
+            ("without uri", {}, "uri", "Required value"),
+            ("at a path", {"uri": "/models/a"}, "uri", "must start with pvc://"),
+            (
+                "with an entrypoint",
+                {"uri": "s3://b/a", "entrypoint": "a:b"},
+                "entrypoint",
+                "unknown",
+            ),
+            (
+                "with a short digest",
+                {"uri": "s3://b/a", "digest": "sha256:12"},
+                "digest",
+                "64 lower-case",
+            ),
+        )
     ),
     ("no uri", {ONNX: {}}, f"{ONNX}.uri", "Required value"),
     ("empty uri", {f"{ONNX}.uri": ""}, f"{ONNX}.uri", "at least 1 chars long"),
@@ -147,7 +194,243 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "spec.evaluation.parity.minimumCosine",
         "between 0 and 1",
     ),
+    (
+        "data at a path",
+        {f"{EVALUATION}.dataUri": "/data/a.npz"},
+        f"{EVALUATION}.dataUri",
+        "must start with pvc://",
+    ),
+    (
+        "pin of data that are not given",
+        {f"{EVALUATION}.dataDigest": "sha256:" + "0" * 64},
+        f"{EVALUATION}.dataDigest",
+        "which is not given",
+    ),
+    (
+        "pin of another kind",
+        {EVALUATION: {"dataUri": "s3://b/a.npz", "dataDigest": "md5:0"}},
+        f"{EVALUATION}.dataDigest",
+        "64 lower-case hexadecimal digits",
+    ),
+    (
+        "metric in small letters",
+        {f"{EVALUATION}.metric": "accuracy"},
+        f"{EVALUATION}.metric",
+        '"Accuracy"',
+    ),
+    *(
+        (
+            f"{metric} without labels",
+            {f"{EVALUATION}.metric": metric, **more},
+            f"{EVALUATION}.dataUri",
+            "needs data with labels",
+        )
+        for metric, more in (
+            ("Accuracy", {}),
+            ("MacroF1", {}),
+            ("EntityF1", {f"{EVALUATION}.labelNames": ["O", "B-A"]}),
+        )
+    ),
+    (
+        "metric of the user's own without a function",
+        {f"{EVALUATION}.metric": "Entrypoint"},
+        f"{EVALUATION}.entrypoint",
+        "needs the function",
+    ),
+    (
+        "function without its metric",
+        {f"{EVALUATION}.entrypoint": "model:score"},
+        f"{EVALUATION}.entrypoint",
+        "for the metric Entrypoint alone",
+    ),
+    (
+        "function that is none",
+        {EVALUATION: {"metric": "Entrypoint", "entrypoint": "model.score"}},
+        f"{EVALUATION}.entrypoint",
+        "MODULE:FUNCTION",
+    ),
+    (
+        "entities without names",
+        {EVALUATION: {"metric": "EntityF1", "dataUri": "s3://b/a.npz"}},
+        f"{EVALUATION}.labelNames",
+        "needs the names of the labels",
+    ),
+    (
+        "names with another metric",
+        {EVALUATION: {"metric": "Cosine", "labelNames": ["O"]}},
+        f"{EVALUATION}.labelNames",
+        "for the metric EntityF1 alone",
+    ),
+    (
+        "no names",
+        {f"{EVALUATION}.labelNames": []},
+        f"{EVALUATION}.labelNames",
+        "at least 1 items",
+    ),
+    *(
+        (
+            f"name {name!r}",
+            {f"{EVALUATION}.labelNames": ["O", name]},
+            f"{EVALUATION}.labelNames[1]",
+            "B-, I-, E- or S-",
+        )
+        for name in ("PER", "B-", "X-PER", "o")
+    ),
+    ("no goals", {GOALS: []}, GOALS, "at least 1 items"),
+    ("goal without a value", {GOALS: [{"type": "Threshold"}]}, f"{GOALS}[0].value", "Required"),
+    ("goal without a type", {GOALS: [{"value": "0.9"}]}, f"{GOALS}[0].type", "Required"),
+    (
+        "goal of an unknown type",
+        {GOALS: [{"type": "Best", "value": "0.9"}]},
+        f"{GOALS}[0].type",
+        '"MaxDegradation"',
+    ),
+    (
+        "two goals of a type",
+        {GOALS: [{"type": "Threshold", "value": value} for value in ("0.9", "0.8")]},
+        GOALS,
+        "Duplicate value",
+    ),
+    *(
+        (f"{kind} {value!r}", {GOALS: [{"type": kind, "value": value}]}, f"{GOALS}[0].value", words)
+        for kind, value, words in (
+            ("MaxDegradation", "one percent", "decimal number in quotes"),
+            ("MaxDegradation", 0.01, "must be of type string"),
+            ("MaxDegradation", "1%", "decimal number in quotes"),
+            ("Threshold", "1e10", "at most 1e9"),
+            ("MaxDegradation", "-0.01", "not negative"),
+            ("MaxDegradationPercent", "-1", "not negative"),
+            ("MinImprovement", "-0.01", "not negative"),
+            ("MinImprovementPercent", "-1", "not negative"),
+            ("MaxDegradationPercent", "100.1", 'at most "100"'),
+            ("MinImprovementPercent", "101", 'at most "100"'),
+        )
+    ),
+    (
+        "accuracy of 98",
+        {EVALUATION: {**LABELLED, "goals": [{"type": "Threshold", "value": "98"}]}},
+        GOALS,
+        'write "0.98" for 98 %',
+    ),
+    *(
+        (
+            f"{kind} of {metric}",
+            {EVALUATION: {"metric": metric, "goals": [{"type": kind, "value": "0.1"}]}},
+            GOALS,
+            "nothing agrees with the source model better than itself",
+        )
+        for metric in ("Top1Agreement", "NeighbourAgreement", "Cosine")
+        for kind in ("MinImprovement", "MinImprovementPercent")
+    ),
+    *(
+        (
+            f"confidence {value!r}",
+            {f"{EVALUATION}.confidence": value},
+            f"{EVALUATION}.confidence",
+            words,
+        )
+        for value, words in (
+            ("0.5", 'from "0.8" to "0.999"'),
+            ("1", 'from "0.8" to "0.999"'),
+            ("95%", 'from "0.8" to "0.999"'),
+            (0.95, "must be of type string"),
+        )
+    ),
     # optimization
+    (
+        "unknown technique",
+        {f"{OPTIMIZATION}.techniques": ["Fuse", "Magic"]},
+        f"{OPTIMIZATION}.techniques[1]",
+        '"Quantize"',
+    ),
+    (
+        "technique twice",
+        {f"{OPTIMIZATION}.techniques": ["Fuse", "Fuse"]},
+        f"{OPTIMIZATION}.techniques",
+        "Duplicate value",
+    ),
+    (
+        "pruning without training",
+        {**WITH_CODE, f"{OPTIMIZATION}.techniques": ["Prune"]},
+        f"{OPTIMIZATION}.pruning",
+        "needs pruning.trainingEntrypoint",
+    ),
+    (
+        "pruning without its entrypoint",
+        {**WITH_CODE, OPTIMIZATION: {"techniques": ["Prune"], "pruning": {}}},
+        f"{OPTIMIZATION}.pruning.trainingEntrypoint",
+        "Required value",
+    ),
+    (
+        "training that is no function",
+        {
+            **WITH_CODE,
+            OPTIMIZATION: {"techniques": ["Prune"], "pruning": {"trainingEntrypoint": "train"}},
+        },
+        f"{OPTIMIZATION}.pruning.trainingEntrypoint",
+        "MODULE:FUNCTION",
+    ),
+    (
+        "pruning of a model without code",
+        {OPTIMIZATION: {"techniques": ["Prune"], "pruning": PRUNING}},
+        f"{OPTIMIZATION}.techniques",
+        "give spec.model.source.pytorch",
+    ),
+    (
+        "pruning that was not asked for",
+        {**WITH_CODE, f"{OPTIMIZATION}.pruning": PRUNING},
+        f"{OPTIMIZATION}.pruning",
+        "does nothing without Prune",
+    ),
+    *(
+        (
+            f"pruning ratio {ratio!r}",
+            {
+                **WITH_CODE,
+                OPTIMIZATION: {
+                    "techniques": ["Prune"],
+                    "pruning": {**PRUNING, "ratios": ["0.5", ratio]},
+                },
+            },
+            f"{OPTIMIZATION}.pruning.ratios",
+            words,
+        )
+        for ratio, words in (
+            ("0", 'from "0.01" to "0.99"'),
+            ("1", 'from "0.01" to "0.99"'),
+            ("-0.5", 'from "0.01" to "0.99"'),
+            ("half", 'from "0.01" to "0.99"'),
+            (0.7, "must be of type string"),
+            ("0.5", "Duplicate value"),
+        )
+    ),
+    *(
+        (
+            f"speedup {value!r}",
+            {f"{OPTIMIZATION}.minSpeedup": value},
+            f"{OPTIMIZATION}.minSpeedup",
+            words,
+        )
+        for value, words in (
+            ("-1", 'from "0" to "100"'),
+            ("2x", 'from "0" to "100"'),
+            ("101", 'from "0" to "100"'),
+            (2, "must be of type string"),
+        )
+    ),
+    *(
+        (
+            f"parallelism {value}",
+            {f"{OPTIMIZATION}.parallelism": value},
+            f"{OPTIMIZATION}.parallelism",
+            words,
+        )
+        for value, words in (
+            (0, "greater than or equal to 1"),
+            (33, "less than or equal to 32"),
+            ("2", "must be of type integer"),
+        )
+    ),
     (
         "build of no time",
         {"spec.optimization.maxDurationSeconds": 0},
@@ -329,6 +612,71 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
+    *(
+        (f"source {kind}", {ONNX: GONE, f"{SOURCE}.{kind}": {"uri": "pvc://models/a"}})
+        for kind in ("torchExport", "tensorflow")
+    ),
+    (
+        "everything about an evaluation",
+        {
+            EVALUATION: {
+                **LABELLED,
+                "metric": "EntityF1",
+                "labelNames": ["O", "B-PER", "I-PER", "S-Ort", "E-a b"],
+                "dataDigest": "sha256:" + "0" * 64,
+                "output": "logits",
+                "goals": [
+                    {"type": "Threshold", "value": "0.9"},
+                    {"type": "MaxDegradation", "value": "1e-2"},
+                    {"type": "MaxDegradationPercent", "value": "100"},
+                    {"type": "MinImprovement", "value": "0"},
+                    {"type": "MinImprovementPercent", "value": "0.5"},
+                ],
+                "confidence": "0.999",
+            }
+        },
+    ),
+    (
+        "a metric of the user's own, of any size",
+        {
+            EVALUATION: {
+                "metric": "Entrypoint",
+                "entrypoint": "metrics.own:score",
+                "goals": [{"type": "Threshold", "value": "-17.5"}],
+            }
+        },
+    ),
+    (
+        "an error above 1",
+        {
+            EVALUATION: {
+                "metric": "MeanAbsoluteError",
+                "goals": [{"type": "Threshold", "value": "2.5"}],
+            }
+        },
+    ),
+    ("names of classes without a metric", {f"{EVALUATION}.labelNames": ["O", "B-A"]}),
+    ("no techniques", {f"{OPTIMIZATION}.techniques": []}),
+    (
+        "everything about an optimization",
+        {
+            **WITH_CODE,
+            OPTIMIZATION: {
+                "techniques": list(TECHNIQUES),
+                "minSpeedup": "1.5",
+                "parallelism": 32,
+                "pruning": {**PRUNING, "ratios": ["0.25", "0.5"]},
+                "maxDurationSeconds": 86400,
+            },
+        },
+    ),
+    (
+        "secret for s3 data with a pvc store",
+        {
+            f"{EVALUATION}.dataUri": "s3://b/data.parquet",
+            "spec.store": {"uri": "pvc://models/x", "secretName": "s3"},
+        },
+    ),
     ("the least", {}),
     ("a name of 40", {"metadata.name": "a" + "-" * 38 + "b"}),
     *(

@@ -90,7 +90,14 @@ STATUS = {
     "goal": "p99 ≤ 100 ms",
     "artifact": {
         "shortDigest": "0123456789ab",
-        "metric": {"name": "cosine", "value": "0.99999", "summary": "cosine 0.99999"},
+        "metric": {
+            "name": "Accuracy",
+            "value": "0.982",
+            "sourceValue": "0.984",
+            "samples": 1200,
+            "summary": "Accuracy 0.982",
+        },
+        "variants": ["fuse+int8-dynamic", "openvino"],
         "speedup": "1.90x",
     },
     "tuning": {"latencyMilliseconds": "92.5", "capacityRowsPerSecond": "31.4"},
@@ -117,7 +124,10 @@ def test_there_are_examples() -> None:
     ("field", "words"),
     [
         ("spec", "The operator never writes here"),
-        ("spec.model.source", "exactly one of pytorch and onnx"),
+        ("spec.model.source", "exactly one of pytorch, torchExport, onnx and tensorflow"),
+        ("spec.evaluation.metric", "Left out it follows from the data"),
+        ("spec.evaluation.goals", "non-inferiority"),
+        ("spec.optimization.techniques", "An empty list: the plain export"),
         ("spec.serving.latencyObjective.percentile", "Share of the requests"),
         ("spec.serving.resources.limits", "What the container may not exceed"),
         ("spec.scaling.replicas", "the balancer keeps off this service"),
@@ -133,7 +143,10 @@ def test_explain_reads_like_documentation(kubectl: Kubectl, field: str, words: s
 def test_explain_lists_every_field(kubectl: Kubectl) -> None:
     text = kubectl("explain", "modelservice.spec", "--recursive").stdout
 
-    for word in ("entrypoint", "minimumCosine", "maxDurationSeconds", "percentile", "secretName"):
+    for word in (
+        "entrypoint", "minimumCosine", "goals", "labelNames", "techniques", "trainingEntrypoint",
+        "maxDurationSeconds", "percentile", "secretName",
+    ):  # fmt: skip
         assert f"{word}\t<" in text
     assert "enum: Auto, Recommend" in text
 
@@ -148,7 +161,7 @@ def test_columns_answer_is_it_up_how_good_how_many_why(kubectl: Kubectl, service
         "NAME", "READY", "REASON", "ARTIFACT", "METRIC", "SPEEDUP", "REPLICAS", "AGE",
     ]  # fmt: skip
     assert narrow[1].split()[:8] == [
-        "seen", "False", "Building", "0123456789ab", "cosine", "0.99999", "1.90x", "2/3",
+        "seen", "False", "Building", "0123456789ab", "Accuracy", "0.982", "1.90x", "2/3",
     ]  # fmt: skip
     assert wide[0].split()[8:] == ["GOAL", "LATENCY", "CAPACITY", "ENDPOINT", "MESSAGE"]
     assert "p99 ≤ 100 ms" in wide[1]

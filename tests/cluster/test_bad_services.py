@@ -56,6 +56,7 @@ MODELS = {
             return torch.nn.Linear(8, 4).eval(), {"input": torch.randn(4, 8)}
     """,
 }
+MODELS["hopeful"] = MODELS["plain"]
 
 Manifest = Callable[..., dict[str, Any]]
 
@@ -70,6 +71,8 @@ def bad(cluster: Any, tiny_namespace: Callable[..., str]) -> Iterator[Callable[[
         "greedy": {"optimization": {"resources": memory("1Gi")}},
         "hanging": {"optimization": {"maxDurationSeconds": BUILD_LIMIT_SECONDS}},
         "unlike": {},
+        # Nothing agrees with a model better than itself.
+        "hopeful": {"evaluation": {"goals": [{"type": "MinImprovement", "value": "0.5"}]}},
         "plain": {
             "serving": {
                 "latencyObjective": {"milliseconds": 200},
@@ -146,6 +149,25 @@ def test_a_model_whose_outputs_are_no_numbers_is_rejected_and_nothing_published(
     assert "NaN" in found["message"], found
     assert "artifact" not in service.status()
     assert any(item["type"] == "Warning" for item in service.events())
+
+
+def test_a_goal_that_nothing_can_meet_is_said_and_the_source_model_is_served(
+    bad: Callable[[str], LiveService],
+) -> None:
+    service = bad("hopeful")
+    service.wait(
+        lambda: service.condition("Available").get("status") == "True",
+        BUILT_SECONDS,
+        "the source model's pod",
+    )
+    unmet = service.condition("AccuracyGoalMet")
+    assert (unmet["status"], unmet["reason"]) == ("False", "GoalNotProven")
+    assert "the source model is served" in unmet["message"]
+    assert service.condition("Ready")["status"] == "True"
+    assert service.condition("ArtifactReady")["status"] == "True"
+    assert not service.condition("Stalled")
+    warnings = [item["reason"] for item in service.events() if item["type"] == "Warning"]
+    assert "GoalNotProven" in warnings
 
 
 def test_more_gpus_than_there_are_is_said_and_nothing_else_harmed(

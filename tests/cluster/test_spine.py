@@ -85,8 +85,11 @@ def test_it_becomes_ready_tuned_and_says_so(service: Served) -> None:
     header, row = table.stdout.splitlines()
     for column in ("READY", "REASON", "ARTIFACT", "METRIC", "SPEEDUP", "REPLICAS", "GOAL"):
         assert column in header
-    for words in ("True", "Serving", status["artifact"]["shortDigest"], "cosine", "1/1"):
+    artifact = status["artifact"]
+    for words in ("Serving", artifact["shortDigest"], artifact["metric"]["summary"], "1/1"):
         assert words in row
+    assert status["tuning"]["variant"] in artifact["variants"]
+    assert service.condition("AccuracyGoalMet")["status"] == "True"
 
 
 def test_it_answers(service: Served) -> None:

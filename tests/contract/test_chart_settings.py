@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelservice_operator.settings import BalancerSettings, JobSettings, Settings
+from modelservice_operator.settings import (
+    DEFAULT_ENGINES,
+    BalancerSettings,
+    JobSettings,
+    Settings,
+)
+from modelservice_runtime.contract.model_config import BACKENDS, RUNTIME_ENGINES
+from modelservice_runtime.contract.requests import ENGINES
 
 Objects = list[dict[str, Any]]
 Pick = Callable[..., dict[str, Any]]
 Render = Callable[..., Objects]
+Helm = Callable[..., subprocess.CompletedProcess[str]]
 
 #: Another value for everything that reaches the operator.
 CHANGED: dict[str, Any] = {
     "image": {"pullPolicy": "Always"},
     "imageRegistry": "host:5000/team",
     "builderImage": {"repository": "my-builder", "tag": "7"},
+    "kerasBuilderImage": {"repository": "my-keras-builder", "tag": "8"},
     "store": {"uri": "s3://bucket/x", "secretName": "keys"},
     "prometheus": {"url": "http://prometheus:9090"},
     "watchNamespaces": ["a", "b"],
@@ -29,6 +40,7 @@ CHANGED: dict[str, Any] = {
             "image": "other/serving:1",
             "tunerImage": "other/tuner:1",
             "backend": "python",
+            "engines": ["onnxruntime", "aoti"],
             "nodeSelector": {"gpu": "yes"},
             "tolerations": [{"key": "gpu", "operator": "Exists"}],
             "priorityClassName": "models",
@@ -83,6 +95,7 @@ def test_every_value_reaches_the_operator(document: Document) -> None:
     settings = parse(document(CHANGED))
 
     assert settings.builder_image == "host:5000/team/my-builder:7"
+    assert settings.keras_builder_image == "host:5000/team/my-keras-builder:8"
     assert settings.image_pull_policy == "Always"
     assert (settings.store.uri, settings.store.secret_name) == ("s3://bucket/x", "keys")
     assert settings.prometheus_url == "http://prometheus:9090"
@@ -106,6 +119,7 @@ def test_a_runtime_reaches_the_operator_whole(document: Document) -> None:
         "image": "other/serving:1",
         "tuner_image": "other/tuner:1",
         "backend": "python",
+        "engines": ("onnxruntime", "aoti"),
         "node_selector": {"gpu": "yes"},
         "tolerations": ({"key": "gpu", "operator": "Exists"},),
         "priority_class_name": "models",
@@ -118,6 +132,7 @@ def test_a_runtime_of_a_name_alone_gets_the_projects_images(document: Document) 
     assert plain.image == "host:5000/team/modelservice-serving:0.1.0"
     assert plain.tuner_image == "host:5000/team/modelservice-tuner:0.1.0"
     assert plain.backend == "onnxruntime"
+    assert plain.engines == DEFAULT_ENGINES["onnxruntime"]
 
 
 class Watched(dict[str, Any]):
@@ -169,8 +184,34 @@ def test_the_operator_reads_every_key_of_the_file_and_no_other(
     assert seen == written
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "python"])
-def test_both_backends_are_understood(document: Document, backend: str) -> None:
-    runtimes = parse(document({"runtimes": [{"name": "a", "backend": backend}]})).runtimes
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_both_backends_are_understood_with_all_that_they_can_run(
+    document: Document, backend: str
+) -> None:
+    engines = list(RUNTIME_ENGINES[backend])
+    values = {"runtimes": [{"name": "a", "backend": backend, "engines": engines}]}
+    (runtime,) = parse(document(values)).runtimes.values()
 
-    assert runtimes["a"].backend == backend
+    assert (runtime.backend, list(runtime.engines)) == (backend, engines)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_chart_and_operator_refuse_the_same_engines(
+    helm: Helm, chart: Path, backend: str, engine: str
+) -> None:
+    engines = list(dict.fromkeys(["onnxruntime", engine]))
+    values = {"runtimes": [{"name": "a", "backend": backend, "engines": engines}]}
+    done = helm("template", "a", str(chart), "--values", "-", stdin=json.dumps(values))
+
+    assert (done.returncode == 0) == (engine in RUNTIME_ENGINES[backend]), done.stderr
+
+
+def test_chart_and_operator_want_the_engine_that_runs_any_source_model(
+    helm: Helm, chart: Path
+) -> None:
+    values = {"runtimes": [{"name": "a", "backend": "python", "engines": ["openvino"]}]}
+    done = helm("template", "a", str(chart), "--values", "-", stdin=json.dumps(values))
+
+    assert done.returncode != 0
+    assert "/runtimes/0/engines" in done.stderr

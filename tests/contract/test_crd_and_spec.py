@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from modelservice_operator.api import spec as api
-from modelservice_operator.api.errors import SpecError
 from modelservice_operator.api.spec import ModelServiceSpec, parse_spec
+from modelservice_runtime.contract import build_spec, requests
+from modelservice_runtime.contract.fields import SpecError
 
 Walk = Callable[..., Any]
 
@@ -19,22 +20,34 @@ MINIMAL: dict[str, Any] = {
     "serving": {"latencyObjective": {"milliseconds": 150}},
 }
 QUANTITIES = {"cpu": "2", "memory": "3Gi"}
-#: Every field but ``model.source.onnx``, none at its default.
+DIGEST = "sha256:" + "ab" * 32
+#: Every field but the other sources and what belongs to other metrics, none at its default.
 FULL: dict[str, Any] = {
     "model": {
         "source": {
             "pytorch": {
                 "uri": "s3://bucket/source",
                 "entrypoint": "model:load",
-                "digest": "sha256:" + "ab" * 32,
+                "digest": DIGEST,
             }
         },
         "revision": "7",
     },
     "evaluation": {
-        "parity": {"absoluteTolerance": "0.5", "relativeTolerance": "1e-2", "minimumCosine": "0.9"}
+        "dataUri": "s3://bucket/data.npz",
+        "dataDigest": DIGEST,
+        "metric": "EntityF1",
+        "output": "logits",
+        "labelNames": ["O", "B-PER"],
+        "goals": [{"type": "Threshold", "value": "0.5"}],
+        "confidence": "0.9",
+        "parity": {"absoluteTolerance": "0.5", "relativeTolerance": "1e-2", "minimumCosine": "0.9"},
     },
     "optimization": {
+        "techniques": ["Prune"],
+        "minSpeedup": "1.5",
+        "parallelism": 2,
+        "pruning": {"trainingEntrypoint": "model:train", "ratios": ["0.5"]},
         "maxDurationSeconds": 61,
         "resources": {"requests": QUANTITIES, "limits": QUANTITIES},
     },
@@ -49,13 +62,22 @@ FULL: dict[str, Any] = {
     "store": {"uri": "s3://bucket/artifacts", "secretName": "credentials"},
     "suspend": True,
 }
-ONNX_FULL: dict[str, Any] = {
-    **FULL,
-    "model": {
-        **FULL["model"],
-        "source": {"onnx": {"uri": "s3://bucket/a.onnx", "digest": "sha256:" + "ab" * 32}},
-    },
-}
+
+
+def with_source(kind: str) -> dict[str, Any]:
+    """FULL with another source, without pruning, and with a metric of the user's own."""
+    document = copy.deepcopy(FULL)
+    document["model"]["source"] = {kind: {"uri": "s3://bucket/a", "digest": DIGEST}}
+    document["optimization"]["techniques"] = []
+    del document["optimization"]["pruning"]
+    evaluation = document["evaluation"]
+    del evaluation["labelNames"]
+    evaluation |= {"metric": "Entrypoint", "entrypoint": "model:score"}
+    return document
+
+
+OTHER_SOURCES = [kind for kind in requests.SOURCE_KINDS if kind != requests.PYTORCH]
+ALL_FULL = [FULL, *(with_source(kind) for kind in OTHER_SOURCES)]
 
 
 class Recording(Mapping[str, Any]):
@@ -68,13 +90,19 @@ class Recording(Mapping[str, Any]):
         value = self._values[key]
         path = f"{self._path}.{key}" if self._path else key
         self._seen.add(path)
-        return Recording(value, self._seen, path) if isinstance(value, Mapping) else value
+        return recorded(value, self._seen, path)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def recorded(value: Any, seen: set[str], path: str) -> Any:
+    if isinstance(value, list):
+        return [recorded(item, seen, f"{path}[]") for item in value]
+    return Recording(value, seen, path) if isinstance(value, Mapping) else value
 
 
 def defaulted(schema: Mapping[str, Any], value: Any) -> Any:
@@ -102,7 +130,7 @@ def leaves(spec_schema: Mapping[str, Any], walk: Walk) -> set[str]:
     return {
         path
         for path, node in walk(spec_schema)
-        if path and "properties" not in node and not path.endswith(".*")
+        if path and "properties" not in node and not path.endswith((".*", "[]"))
     }
 
 
@@ -110,8 +138,8 @@ def test_the_parser_reads_every_field_of_the_schema_and_no_other(
     spec_schema: Mapping[str, Any], walk: Walk
 ) -> None:
     seen: set[str] = set()
-    parse_spec(Recording(FULL, seen))
-    parse_spec(Recording(ONNX_FULL, seen))
+    for document in ALL_FULL:
+        parse_spec(Recording(document, seen))
     branches = {path for path, _ in walk(spec_schema)}
     gpu = "serving.resources.limits.nvidia.com/gpu"
     below_maps = {
@@ -133,7 +161,7 @@ def test_an_object_with_the_schemas_defaults_means_the_same_as_one_without(
     assert parse_spec(filled) == parse_spec(MINIMAL)
 
 
-@pytest.mark.parametrize("given", [FULL, ONNX_FULL], ids=["pytorch", "onnx"])
+@pytest.mark.parametrize("given", ALL_FULL, ids=["pytorch", *OTHER_SOURCES])
 def test_a_full_object_takes_no_default(
     spec_schema: Mapping[str, Any], given: dict[str, Any]
 ) -> None:
@@ -142,9 +170,10 @@ def test_a_full_object_takes_no_default(
 
 def test_full_and_minimal_differ_in_every_field_of_the_value() -> None:
     """Else a field that the parser reads and forgets would go unnoticed."""
-    full, minimal = parse_spec(FULL), parse_spec(MINIMAL)
+    minimal = parse_spec(MINIMAL)
+    same = [set(same_parts(parse_spec(document), minimal)) for document in ALL_FULL]
 
-    assert same_parts(full, minimal) == []
+    assert set.intersection(*same) == set()
 
 
 def same_parts(one: Any, other: Any, path: str = "") -> list[str]:
@@ -164,10 +193,51 @@ def test_the_choices_of_mode_are_the_same(spec_schema: Mapping[str, Any]) -> Non
     assert set(mode["enum"]) == {api.AUTO, api.RECOMMEND}
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("evaluation.metric", requests.METRICS),
+        ("evaluation.goals[].type", requests.GOAL_KINDS),
+        ("optimization.techniques[]", requests.TECHNIQUES),
+    ],
+)
+def test_the_words_of_the_contract_are_those_of_the_schema(
+    spec_schema: Mapping[str, Any], walk: Walk, path: str, words: tuple[str, ...]
+) -> None:
+    nodes = dict(walk(spec_schema))
+
+    assert tuple(nodes[path]["enum"]) == words
+
+
 def test_the_sources_are_the_same(spec_schema: Mapping[str, Any]) -> None:
     source = spec_schema["properties"]["model"]["properties"]["source"]
 
-    assert set(source["properties"]) == {api.PYTORCH, api.ONNX}
+    assert tuple(source["properties"]) == requests.SOURCE_KINDS
+
+
+def test_there_may_be_as_many_goals_and_techniques_as_there_are_kinds(
+    spec_schema: Mapping[str, Any], walk: Walk
+) -> None:
+    nodes = dict(walk(spec_schema))
+
+    assert nodes["evaluation.goals"]["maxItems"] == len(requests.GOAL_KINDS)
+    assert nodes["optimization.techniques"]["maxItems"] == len(requests.TECHNIQUES)
+
+
+@pytest.mark.parametrize("kind", [k for k in requests.GOAL_KINDS if k != requests.THRESHOLD])
+def test_the_bounds_of_a_goal_are_those_of_its_rules(kind: str) -> None:
+    percent = kind.endswith("Percent")
+    top = 100 if percent else 1000000000
+
+    def parse(value: str) -> ModelServiceSpec:
+        evaluation = {"goals": [{"type": kind, "value": value}]}
+        return parse_spec({**MINIMAL, "evaluation": evaluation})
+
+    for value in ("0", str(top)):
+        parse(value)
+    for value in ("-0.1", f"{top}.5", "much"):
+        with pytest.raises(SpecError, match=r"^spec\.evaluation\.goals\[0\]\.value: "):
+            parse(value)
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -193,7 +263,7 @@ def integers(schema: Mapping[str, Any], walk: Walk) -> list[tuple[str, int, int]
 def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk: Walk) -> None:
     found = integers(spec_schema, walk)
 
-    assert len(found) == 7
+    assert len(found) == 8
     for path, low, high in found:
         for value in (low, high):
             assert isinstance(parse_spec(changed(path, value)), ModelServiceSpec)
@@ -208,6 +278,8 @@ def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk
         ("evaluation.parity.absoluteTolerance", ("0", "1e9"), ("-0.001", "1.1e9", "much")),
         ("evaluation.parity.relativeTolerance", ("0", "1e9"), ("-0.001", "1.1e9", "much")),
         ("evaluation.parity.minimumCosine", ("0", "1"), ("-0.1", "1.001", "near")),
+        ("evaluation.confidence", ("0.8", "0.999"), ("0.79", "0.9991", "sure")),
+        ("optimization.minSpeedup", ("0", "100"), ("-1", "100.1", "fast")),
         ("serving.latencyObjective.percentile", ("50", "99.9"), ("49.9", "99.91", "p99")),
     ],
 )
@@ -242,3 +314,8 @@ def test_no_source_and_two_sources_are_refused(source: dict[str, Any]) -> None:
 
     with pytest.raises(SpecError, match=r"^spec\.model\.source: exactly one"):
         parse_spec(document)
+
+
+def test_the_builders_command_knows_every_field_of_a_spec(schema: dict[str, Any]) -> None:
+    properties = schema["properties"]["spec"]["properties"]
+    assert sorted(build_spec.FIELDS) == sorted(properties)

@@ -13,7 +13,6 @@ import jsonschema
 import pytest
 
 from modelservice_operator.api import conditions
-from modelservice_operator.api.errors import SpecError
 from modelservice_operator.api.service import Decision, ServiceRef
 from modelservice_operator.api.spec import parse_spec
 from modelservice_operator.fleet import Verdict
@@ -23,9 +22,10 @@ from modelservice_operator.plan.observed import Children, DeploymentSeen, JobSee
 from modelservice_operator.plan.report import build_status
 from modelservice_operator.plan.service_plan import Plan, Stage
 from modelservice_operator.plan.serving import ServingPlan, Version
+from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.model_config import ModelConfig
 from modelservice_runtime.contract.profile import LatencyPoint, Profile
-from modelservice_runtime.contract.results import ArtifactSummary
+from modelservice_runtime.contract.results import ArtifactSummary, VariantSummary
 from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
 
 Walk = Callable[..., Any]
@@ -44,19 +44,32 @@ INTERFACE = ModelInterface(
     inputs=(TensorSpec(name="ids", datatype="INT64", dims=(-1,)),),
     outputs=(TensorSpec(name="out", datatype="FP32", dims=(384,)),),
 )
+VARIANT = VariantSummary(
+    name="fuse+int8-dynamic",
+    engine="onnxruntime",
+    precision="int8",
+    folder="variants/fuse+int8-dynamic",
+    model_file="model.onnx",
+)
 ARTIFACT = ArtifactSummary(
     uri="s3://bucket/artifacts/n/m/key/1",
     digest=DIGEST,
     size_bytes=2**33,
-    metric_name="cosine",
-    metric_value=0.99999,
+    metric_name="Accuracy",
+    metric_value=0.982,
+    metric_source_value=0.984,
+    samples=1200,
+    goal_met=True,
+    goal="a loss of at most 0.01 is proven",
     speedup=1.9,
     recipe_version=1,
     interface=INTERFACE,
     sample_inputs=(TensorSpec(name="ids", datatype="INT64", dims=(16,)),),
+    variants=(VARIANT,),
 )
 PROFILE = Profile(
     artifact_digest=DIGEST,
+    variant=VARIANT.name,
     backend="onnxruntime",
     max_batch_size=8,
     instances=2,
@@ -84,7 +97,16 @@ DEPLOYMENT = DeploymentSeen(
 )  # fmt: skip
 SERVING = ServingPlan(
     version=Version(artifact=ARTIFACT, build_key=KEY, profile=PROFILE, tuning_key=KEY),
-    config=ModelConfig(name=REF.name, backend="onnxruntime", max_batch_size=8, interface=INTERFACE),
+    config=ModelConfig(
+        name=REF.name,
+        backend="onnxruntime",
+        variant=VARIANT.name,
+        engine=VARIANT.engine,
+        precision=VARIANT.precision,
+        model_file=VARIANT.model_file,
+        max_batch_size=8,
+        interface=INTERFACE,
+    ),
     config_key=KEY,
 )
 

@@ -77,7 +77,10 @@ def test_there_is_no_free_form_field(ours: Mapping[str, Any]) -> None:
 def test_what_may_be_left_out_of_spec_has_a_default_or_a_meaning_without(
     schema: Mapping[str, Any], walk: Walk
 ) -> None:
-    """Left out without a default: an alternative, a pin, an override, a hand on the replicas."""
+    """Left out without a default: an alternative, a pin, an override, a hand on the replicas.
+
+    And of an evaluation what the data decide, or what belongs to one metric or technique.
+    """
     spec = schema["properties"]["spec"]
     missing = {
         f"{path}.{name}" if path else name
@@ -89,8 +92,18 @@ def test_what_may_be_left_out_of_spec_has_a_default_or_a_meaning_without(
     assert missing == {
         "model.source.pytorch",
         "model.source.pytorch.digest",
+        "model.source.torchExport",
+        "model.source.torchExport.digest",
         "model.source.onnx",
         "model.source.onnx.digest",
+        "model.source.tensorflow",
+        "model.source.tensorflow.digest",
+        "evaluation.dataUri",
+        "evaluation.dataDigest",
+        "evaluation.metric",
+        "evaluation.entrypoint",
+        "evaluation.labelNames",
+        "optimization.pruning",
         "optimization.resources.requests",
         "optimization.resources.requests.cpu",
         "optimization.resources.requests.memory",

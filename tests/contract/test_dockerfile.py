@@ -29,8 +29,13 @@ from modelservice_harness.environments import ENVIRONMENTS
 from modelservice_harness.images import USER
 
 #: Stage → the extra whose environment it holds.
-IMAGES = {"operator": "operator", "builder": "builder", "serving": "serving", "tuner": "tuner"}
-
+IMAGES = {
+    "operator": "operator",
+    "builder": "builder",
+    "builder-keras": "keras",
+    "serving": "serving",
+    "tuner": "tuner",
+}
 
 #: What the images run on.
 MACHINE = {
@@ -259,23 +264,29 @@ def test_an_image_installs_exactly_what_is_locked_for_its_extra(
     assert installed == {"modelservice-operator", *lock.closure(extra)}
 
 
-def test_only_the_builder_has_torch_and_only_the_tuner_perf_analyzer(lock: Lock) -> None:
+def test_each_framework_is_in_one_image_and_only_the_tuner_has_perf_analyzer(lock: Lock) -> None:
     def names(extra: str) -> set[str]:
         return {item.split("==")[0] for item in lock.closure(extra)}
 
     assert {extra for extra in IMAGES.values() if "torch" in names(extra)} == {"builder"}
+    assert {extra for extra in IMAGES.values() if "tensorflow-cpu" in names(extra)} == {"keras"}
     assert {extra for extra in IMAGES.values() if "kopf" in names(extra)} == {"operator"}
     assert names("serving") < names("tuner")
 
 
 def test_the_local_cluster_runs_the_same_environments() -> None:
-    """What the tests run and what the images hold: the same extras; Triton comes on top."""
-    local = {name: set(ENVIRONMENTS[name].extras) for name in ("operator", "builder", "serving")}
+    """What the tests run and what the images hold: the same extras; Triton comes on top.
+
+    And torch: the local Triton has the Python that the runner needs for it, NVIDIA's has another.
+    """
+    names = ("operator", "builder", "builder-keras", "serving")
+    local = {name: set(ENVIRONMENTS[name].extras) for name in names}
 
     assert local == {
         "operator": {IMAGES["operator"]},
         "builder": {IMAGES["builder"]},
-        "serving": {IMAGES["tuner"], "triton"},
+        "builder-keras": {IMAGES["builder-keras"]},
+        "serving": {IMAGES["tuner"], "triton", "aoti"},
     }
 
 

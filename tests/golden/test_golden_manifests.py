@@ -6,6 +6,7 @@ CHANGELOG.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,15 @@ WANTED = resolve(samples.ref(), samples.spec(), {}, SETTINGS)
 VERSION = Version(
     artifact=samples.artifact(), build_key="b" * 40, profile=samples.profile(), tuning_key="t" * 40
 )
-SERVING = plan_serving("tiny", VERSION, backend="python", spec=WANTED.spec)
+SERVING = plan_serving("tiny", VERSION, runtime=WANTED.runtime, spec=WANTED.spec)
+assert SERVING is not None
 
 
-def build() -> dict[str, Any]:
+def build(**optimization: Any) -> dict[str, Any]:
     """The build Job of a new service."""
-    plan = make_plan(WANTED, samples.children(), SETTINGS, samples.NOW)
+    optimized = dataclasses.replace(WANTED.spec.build.optimization, **optimization)
+    wanted = dataclasses.replace(WANTED, spec=samples.built(optimization=optimized))
+    plan = make_plan(wanted, samples.children(), SETTINGS, samples.NOW)
     assert plan.start_build is not None
     return m.build_job(
         WANTED.ref,
@@ -90,6 +94,7 @@ def deployment() -> dict[str, Any]:
 
 OBJECTS = {
     "build-job.yaml": build,
+    "build-job-shared.yaml": lambda: build(parallelism=4),
     "tune-job.yaml": tune,
     "deployment.yaml": deployment,
     "service.yaml": lambda: m.service(WANTED.ref),

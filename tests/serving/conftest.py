@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,12 @@ sys.path.append(str(Path(__file__).with_name("helpers")))
 # Where the programs of NVIDIA's image lie in this environment (harness/triton/install.py).
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.prefix, "triton", "bin")), os.environ["PATH"]])
 
-from models import Model, Published, linear, manifest_of, publish, write_files
-from pod import Pod
+from artifacts import EXPORT, Kind, Published, publish, read_manifest, write_files
+from models import Model, linear
+from pod import Pod, serving
 from tune_pod import TunePod
 
-from modelservice_runtime.contract.codec import dumps
-from modelservice_runtime.contract.model_config import PYTHON_BACKEND, ModelConfig
-from modelservice_runtime.contract.store_layout import MANIFEST
+from modelservice_runtime.contract.model_config import PYTHON_BACKEND, warmup_sizes
 from modelservice_runtime.serve.shared_memory import region_prefix, remove_regions
 
 PodOf = Callable[..., Pod]
@@ -34,19 +33,24 @@ def published(tmp_path: Path) -> Published:
 
 @pytest.fixture
 def pod_of(tmp_path: Path) -> Iterator[PodOf]:
-    """Makes a pod of a model; it is stopped at the end. Keywords go to the configuration."""
+    """Makes a pod of a model; it is stopped at the end. Keywords go to the configuration.
+
+    ``kinds``: the artifact's variants, of which the first is served.
+    """
     made: list[Pod] = []
 
-    def make(model: Model, *, max_batch_size: int = 4, **settings: int) -> Pod:
-        artifact = write_files(model, tmp_path / f"artifact-{len(made)}")
-        manifest = manifest_of(model, artifact)
-        (artifact / MANIFEST).write_text(dumps(manifest))
-        config = ModelConfig(
+    def make(
+        model: Model, *, kinds: Sequence[Kind] = (EXPORT,), max_batch_size: int = 4, **settings: int
+    ) -> Pod:
+        artifact = write_files(model, tmp_path / f"artifact-{len(made)}", kinds)
+        manifest = read_manifest(artifact)
+        config = serving(
+            manifest.variants[0],
             name="tiny",
             backend=PYTHON_BACKEND,
             max_batch_size=max_batch_size,
             interface=model.interface,
-            warmup_batch_sizes=tuple(sorted({1, max_batch_size})),
+            warmup_batch_sizes=warmup_sizes(max_batch_size),
             warmup_inputs=manifest.sample_inputs,
             **settings,
         )

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
 from tritonclient.grpc import model_config_pb2 as pb
 
-from modelservice_runtime.contract.model_config import BACKENDS, ModelConfig, render_pbtxt
+from modelservice_runtime.contract.model_config import (
+    BACKENDS,
+    PYTHON_BACKEND,
+    RUNTIME_ENGINES,
+    TRITON_BACKENDS,
+    BackendError,
+    ModelConfig,
+    backend_for,
+    render_pbtxt,
+)
+from modelservice_runtime.contract.requests import ENGINES, TENSORRT
 from modelservice_runtime.contract.tensors import DATATYPES, ModelInterface, TensorSpec
-from modelservice_runtime.serve.layout import backend_of
+from modelservice_runtime.serve.layout import backend_of, variant_of
 
+VARIANTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,20}", fullmatch=True)
 NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=10)
 SPECS = st.builds(
     TensorSpec,
@@ -22,7 +36,11 @@ SPEC_LISTS = st.lists(SPECS, min_size=1, max_size=3, unique_by=lambda spec: spec
 CONFIGS = st.builds(
     ModelConfig,
     name=NAMES,
-    backend=st.sampled_from(BACKENDS),
+    backend=st.sampled_from(TRITON_BACKENDS),
+    variant=VARIANTS,
+    engine=st.sampled_from(ENGINES),
+    precision=st.sampled_from(["fp32", "int8", "bf16", "fp16"]),
+    model_file=NAMES,
     max_batch_size=st.integers(1, 4096),
     interface=st.builds(ModelInterface, inputs=SPEC_LISTS, outputs=SPEC_LISTS),
     instances=st.integers(1, 64),
@@ -31,6 +49,7 @@ CONFIGS = st.builds(
     queue_timeout_microseconds=st.integers(0, 10**9),
     warmup_batch_sizes=st.lists(st.integers(1, 64), max_size=3, unique=True).map(tuple),
     warmup_inputs=SPEC_LISTS,
+    gpu=st.booleans(),
 )
 
 
@@ -52,7 +71,33 @@ def test_the_text_means_what_the_value_says(config: ModelConfig) -> None:
         kinds = [pb.DataType.Name(tensor.data_type) for tensor in tensors]
         assert kinds == [f"TYPE_{spec.datatype}" for spec in specs]
         assert [t.HasField("reshape") for t in tensors] == [not spec.dims for spec in specs]
-    assert parsed.parameters["intra_op_thread_count"].string_value == str(config.threads)
+    parameters = {name: value.string_value for name, value in parsed.parameters.items()}
+    assert parameters == {
+        "intra_op_thread_count": str(config.threads),
+        "inter_op_thread_count": "1",
+        "variant": config.variant,
+        "engine": config.engine,
+        "precision": config.precision,
+        "model_file": config.model_file,
+    }
+
+
+@given(CONFIGS)
+def test_the_backend_is_told_what_to_load_and_where_to_run_it(config: ModelConfig) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    own = f"{config.variant}/{config.model_file}"
+    python = config.backend == PYTHON_BACKEND
+    assert parsed.default_model_filename == ("model.py" if python else own)
+    (group,) = parsed.instance_group
+    on_gpu = config.gpu or config.engine == TENSORRT
+    kinds = pb.ModelInstanceGroup
+    assert group.kind == (kinds.KIND_GPU if on_gpu else kinds.KIND_CPU)
+
+
+@given(CONFIGS)
+def test_equal_values_are_equal_texts(config: ModelConfig) -> None:
+    """The text's digest decides whether pods are replaced."""
+    assert render_pbtxt(config) == render_pbtxt(replace(config))
 
 
 @given(CONFIGS)
@@ -82,5 +127,37 @@ def test_every_warm_up_reads_the_artifact_s_row(config: ModelConfig) -> None:
 
 
 @given(CONFIGS)
-def test_the_start_wrapper_finds_the_backend_in_the_text(config: ModelConfig) -> None:
-    assert backend_of(render_pbtxt(config)) == config.backend
+def test_the_start_wrapper_finds_backend_and_variant_in_the_text(config: ModelConfig) -> None:
+    text = render_pbtxt(config)
+    assert (backend_of(text), variant_of(text)) == (config.backend, config.variant)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "engine", "expected"),
+    [
+        ("python", "onnxruntime", "python"),
+        ("python", "openvino", "python"),
+        ("python", "aoti", "python"),
+        ("onnxruntime", "onnxruntime", "onnxruntime"),
+        ("onnxruntime", "tensorrt", "tensorrt"),
+    ],
+)
+def test_the_backend_of_an_engine(runtime: str, engine: str, expected: str) -> None:
+    assert backend_for(runtime, engine) == expected
+
+
+@pytest.mark.parametrize("engine", ["openvino", "aoti"])
+def test_an_engine_that_a_runtime_cannot_run_is_an_error_in_words(engine: str) -> None:
+    words = f"a runtime with backend 'onnxruntime' cannot run engine {engine!r}; it runs"
+    with pytest.raises(BackendError, match=words):
+        backend_for("onnxruntime", engine)
+
+
+def test_a_runtime_s_backend_that_is_unknown_is_named() -> None:
+    with pytest.raises(BackendError, match="'tensorflow' of a runtime is unknown; known are onnx"):
+        backend_for("tensorflow", "onnxruntime")
+
+
+def test_every_runtime_and_every_engine_is_in_the_table() -> None:
+    assert set(RUNTIME_ENGINES) == set(BACKENDS)
+    assert {engine for engines in RUNTIME_ENGINES.values() for engine in engines} == set(ENGINES)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-# Only Triton's own processes have it; nothing of it is used by what is tested here.
-sys.modules.setdefault("triton_python_backend_utils", ModuleType("triton_python_backend_utils"))
-
-from modelservice_runtime.serve.runner import model as runner  # noqa: E402
+from modelservice_runtime.serve.runner import batches
 
 COUNTS = st.lists(st.integers(1, 5), min_size=1, max_size=8)
 SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
@@ -36,8 +31,8 @@ def requests(counts: list[int], shape: tuple[int, ...]) -> list[dict[str, Any]]:
 @given(COUNTS, SHAPES)
 def test_split_is_the_inverse_of_join(counts: list[int], shape: tuple[int, ...]) -> None:
     rows = requests(counts, shape)
-    assert [runner.count(arrays) for arrays in rows] == counts
-    parts = runner.split(runner.join(rows), counts)
+    assert [batches.count(arrays) for arrays in rows] == counts
+    parts = batches.split(batches.join(rows), counts)
     assert len(parts) == len(rows)
     for part, arrays in zip(parts, rows, strict=True):
         assert part.keys() == arrays.keys()
@@ -51,19 +46,19 @@ def test_an_output_without_a_row_for_each_input_row_is_an_error(
 ) -> None:
     total = max(0, sum(counts) + wrong)
     with pytest.raises(ValueError, match="has shape"):
-        runner.split({"y": np.zeros((total, 2))}, counts)
+        batches.split({"y": np.zeros((total, 2))}, counts)
 
 
 def test_an_output_without_rows_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"output 'y' has shape \(\)"):
-        runner.split({"y": np.float32(1.0)}, [1])
+        batches.split({"y": np.float32(1.0)}, [1])
 
 
 def test_requests_of_different_shapes_cannot_be_joined() -> None:
     with pytest.raises(ValueError, match="dimension"):
-        runner.join([{"x": np.zeros((1, 2))}, {"x": np.zeros((1, 3))}])
+        batches.join([{"x": np.zeros((1, 2))}, {"x": np.zeros((1, 3))}])
 
 
 def test_a_lone_request_is_not_copied() -> None:
     rows = {"x": np.zeros((2, 2))}
-    assert runner.join([rows]) is rows
+    assert batches.join([rows]) is rows

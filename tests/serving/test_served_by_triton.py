@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 from google.protobuf import text_format
-from models import linear, lookup, slow
+from models import joined_badly, linear, lookup, slow
 from pod import Pod, Sent, eventually, tensors
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.model_config import render_pbtxt
-from modelservice_runtime.contract.store_layout import MODEL_FILE
 from modelservice_runtime.serve import shared_memory
 
 PodOf = Callable[..., Pod]
@@ -39,11 +38,29 @@ def test_the_probe_passes_when_the_answer_to_the_sample_is_right(pod_of: PodOf) 
 def test_the_probe_fails_when_other_weights_are_served_than_were_published(pod_of: PodOf) -> None:
     """A model that loads is not yet the right one."""
     pod = pod_of(linear())
-    (pod.artifact / MODEL_FILE).write_bytes(linear(seed=2).onnx)
+    pod.model_file.write_bytes(linear(seed=2).onnx)
     pod.started()
     probed = pod.probe()
     assert probed.returncode == 1
-    assert "wrong answer to the artifact's sample: output 'y' is wrong in 3 of 3" in probed.stderr
+    assert "wrong answer to the artifact's first sample: output 'y' is wrong in 3" in probed.stderr
+
+
+def test_the_probe_fails_when_rows_are_right_alone_and_wrong_together(pod_of: PodOf) -> None:
+    """As an engine does that is wrong from the second row on."""
+    pod = pod_of(joined_badly()).started()
+    probed = pod.probe()
+    assert probed.returncode == 1
+    assert "wrong answer to the artifact's first 2 samples together: output 'y'" in probed.stderr
+    alone = pod_of(joined_badly(), max_batch_size=1).started()
+    assert alone.probe().returncode == 0
+
+
+def test_the_probe_fails_without_the_variant_s_own_answers(pod_of: PodOf) -> None:
+    pod = pod_of(linear()).started()
+    pod.model_file.with_name("outputs.safetensors").unlink()
+    probed = pod.probe()
+    assert probed.returncode == 1
+    assert "outputs.safetensors cannot be read" in probed.stderr
 
 
 def test_the_probe_fails_when_the_model_cannot_be_asked(pod_of: PodOf) -> None:
@@ -57,7 +74,7 @@ def test_the_probe_fails_when_the_model_cannot_be_asked(pod_of: PodOf) -> None:
 
 def test_a_damaged_model_ends_the_container(pod_of: PodOf) -> None:
     pod = pod_of(linear())
-    (pod.artifact / MODEL_FILE).write_bytes(b"no model")
+    pod.model_file.write_bytes(b"no model")
     pod.start()
     eventually(lambda: pod.process.poll() is not None)
     assert pod.process.returncode != 0

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from artifacts import EXPORT, Kind, onnx_file, read_manifest
 from models import linear
 from pod import Pod
 
 from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.model_config import ONNXRUNTIME_BACKEND, render_pbtxt
-from modelservice_runtime.contract.store_layout import MODEL_FILE
+from modelservice_runtime.contract.store_layout import MANIFEST
 from modelservice_runtime.serve import flags, layout, shared_memory, start
 from modelservice_runtime.serve.termination import shortened
 
 PodOf = Callable[..., Pod]
+TWO = (EXPORT, Kind(name="other", write=onnx_file))
 
 
 def refusal(pod: Pod, config: str) -> tuple[int, str]:
@@ -31,7 +36,7 @@ def test_an_unknown_backend_is_refused(pod_of: PodOf) -> None:
     code, message = refusal(pod, config)
     assert code == exit_codes.USER_ERROR
     assert message == (
-        "the configuration names backend 'tensorflow'; known are onnxruntime, python"
+        "the configuration names backend 'tensorflow'; known are onnxruntime, python, tensorrt"
     )
     assert not (pod.root / "repository").exists()
 
@@ -43,7 +48,7 @@ def test_an_empty_configuration_is_refused(pod_of: PodOf) -> None:
 
 def test_a_missing_model_is_refused(pod_of: PodOf) -> None:
     pod = pod_of(linear())
-    (pod.artifact / MODEL_FILE).unlink()
+    pod.model_file.unlink()
     code, message = refusal(pod, render_pbtxt(pod.config))
     assert code == exit_codes.USER_ERROR
     assert "the artifact was not fetched to the end" in message
@@ -56,25 +61,75 @@ def test_a_missing_configuration_is_worth_another_try(pod_of: PodOf) -> None:
     assert "cannot be laid out" in pod.message_file.read_text()
 
 
+def names_under(folder: Path) -> set[str]:
+    """Everything in the version's folder and beside it; linked folders as one name."""
+    found = [*folder.iterdir(), *(folder / "1").iterdir(), *(folder / "warmup").iterdir()]
+    return {path.relative_to(folder).as_posix() for path in found} - {"1", "warmup"}
+
+
+RUNNER_FILES = {path.name for path in layout.RUNNER.glob("*.py")}
+
+
 def test_the_layout_is_made_afresh_each_time(pod_of: PodOf, tmp_path: Path) -> None:
-    pod = pod_of(linear())
+    pod = pod_of(linear(), kinds=TWO)
     repository = tmp_path / "repository"
     config = render_pbtxt(pod.config)
     folder = layout.lay_out(pod.artifact, config, repository, "tiny")
     (folder / "leftover").touch()
     (folder / "config.pbtxt").write_text("half a line")
     layout.lay_out(pod.artifact, config, repository, "tiny")
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {"config.pbtxt", "1/model.onnx", "1/model.py", "warmup/x"}
+    files = {"config.pbtxt", "warmup/x", "1/export", "1/other", *(f"1/{n}" for n in RUNNER_FILES)}
+    assert names_under(folder) == files
+    assert {"model.py", "engines.py"} <= RUNNER_FILES
     assert (folder / "config.pbtxt").read_text() == config
-    assert (folder / "1" / "model.onnx").resolve() == (pod.artifact / MODEL_FILE).resolve()
+    assert (folder / "1" / "export" / "model.onnx").resolve() == pod.model_file.resolve()
 
 
 def test_triton_s_own_backend_gets_no_runner(pod_of: PodOf, tmp_path: Path) -> None:
     pod = pod_of(linear())
     config = render_pbtxt(replace(pod.config, backend=ONNXRUNTIME_BACKEND))
     folder = layout.lay_out(pod.artifact, config, tmp_path / "repository", "tiny")
-    assert [path.name for path in (folder / "1").iterdir()] == ["model.onnx"]
+    assert [path.name for path in (folder / "1").iterdir()] == ["export"]
+    assert 'default_model_filename: "export/model.onnx"' in config
+
+
+def test_a_variant_that_the_artifact_does_not_have_is_refused(pod_of: PodOf) -> None:
+    pod = pod_of(linear(), kinds=TWO)
+    code, message = refusal(pod, render_pbtxt(replace(pod.config, variant="int8")))
+    assert code == exit_codes.USER_ERROR
+    assert message == ("the configuration names variant 'int8'; the artifact has export, other")
+
+
+@pytest.mark.parametrize("manifest", ["", "{}"])
+def test_an_artifact_without_its_manifest_is_refused(pod_of: PodOf, manifest: str) -> None:
+    pod = pod_of(linear())
+    (pod.artifact / MANIFEST).write_text(manifest)
+    code, message = refusal(pod, render_pbtxt(pod.config))
+    assert code == exit_codes.USER_ERROR
+    assert "manifest.json cannot be read: Manifest" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": ".."}, "variant '..' has a name that is no folder's"),
+        ({"name": ""}, "variant '' has a name that is no folder's"),
+        ({"name": "model.py"}, "variant 'model.py' has a name that is no folder's"),
+        ({"folder": "../elsewhere"}, "variant 'other': '../elsewhere' is not in the artifact"),
+        ({"folder": "/etc", "model_file": "passwd"}, "'/etc' is not in the artifact"),
+    ],
+)
+def test_a_variant_that_points_out_of_the_artifact_is_refused(
+    pod_of: PodOf, tmp_path: Path, change: dict[str, str], words: str
+) -> None:
+    pod = pod_of(linear(), kinds=TWO)
+    manifest = read_manifest(pod.artifact)
+    first, second = manifest.variants
+    text = dumps(replace(manifest, variants=(first, replace(second, **change))))
+    (pod.artifact / MANIFEST).write_text(text)
+    with pytest.raises(layout.LayoutError, match=re.escape(words)):
+        layout.lay_out(pod.artifact, render_pbtxt(pod.config), tmp_path / "repository", "tiny")
+    assert not (tmp_path / "repository").exists()
 
 
 def test_a_configuration_is_replaced_whole(tmp_path: Path) -> None:

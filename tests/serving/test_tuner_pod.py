@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from models import Model, Published, linear, publish, slow
+from artifacts import EXPORT, OPENVINO_FP32, Kind, Published, onnx_file, publish
+from models import Model, linear, same, slow
 from pod import eventually
 from tune_pod import TunePod
 
@@ -36,8 +37,8 @@ def pod_for(tmp_path: Path) -> Iterator[PodFor]:
     """Makes the pod of a tune Job for a model."""
     made: list[TunePod] = []
 
-    def make(model: Model, **options: float) -> TunePod:
-        artifact = publish(model, tmp_path)
+    def make(model: Model, kinds: Sequence[Kind] = (EXPORT,), **options: float) -> TunePod:
+        artifact = publish(model, tmp_path, kinds)
         made.append(TunePod(root=tmp_path, uri=artifact.uri, digest=artifact.digest, **options))
         return made[-1]
 
@@ -52,6 +53,7 @@ def test_a_tuning_gives_a_profile_and_tells_its_progress(tune_pod: TunePod) -> N
     assert (result.key, result.attempt) == ("0123456789", 1)
     assert profile.objective_met
     assert profile.artifact_digest == tune_pod.digest
+    assert profile.variant == "export"
     assert profile.max_batch_size in {1, 2}
     assert (profile.instances, profile.threads) == (1, 1)
     assert [point.batch for point in profile.latency] == [1, 2]
@@ -89,6 +91,41 @@ def test_a_slow_model_gets_a_profile_within_its_time(pod_for: PodFor) -> None:
     assert profile.latency[-1].batch < 16
     assert profile.latency[0].p50_ms > 100
     assert profile.capacity_rows_per_second > 0
+
+
+def test_the_variant_that_does_best_in_triton_serves(pod_for: PodFor) -> None:
+    """Not the one that was best alone: the builder's order is where the search begins."""
+    fast = Kind(name="fast", write=lambda _, folder: onnx_file(same(), folder))
+    result, profile = pod_for(slow(1), (EXPORT, fast)).tuned()
+    assert profile.variant == "fast"
+    sizes = [point.batch for point in profile.latency]
+    assert sizes == sorted(sizes)
+    assert {1, profile.max_batch_size} <= set(sizes)
+    assert "fast, batch " in result.message
+    assert "variants within p99 ≤ 500 ms: fast " in result.message
+    assert ", export " in result.message
+
+
+def test_variants_that_cannot_be_served_are_left_out_and_said(pod_for: PodFor) -> None:
+    broken = Kind(name="broken", write=lambda _, folder: garbage(folder))
+    elsewhere = Kind(name="elsewhere", write=onnx_file, cpu_class="another CPU's")
+    pod = pod_for(linear(), (broken, elsewhere, OPENVINO_FP32), max_batch_size=1)
+    result, profile = pod.tuned()
+    assert profile.variant == "openvino"
+    assert "broken was given up: Triton does not load the model" in result.message
+    assert "elsewhere was left out: variant 'elsewhere' was judged on CPU" in result.message
+
+
+def garbage(folder: Path) -> str:
+    (folder / "model.onnx").write_bytes(b"no model")
+    return "model.onnx"
+
+
+def test_an_artifact_judged_on_other_cpus_alone_is_not_tuned(pod_for: PodFor) -> None:
+    elsewhere = Kind(name="elsewhere", write=onnx_file, cpu_class="another CPU's")
+    code, result = pod_for(linear(), (elsewhere,)).tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.NO_USABLE_VARIANT)
+    assert 'was judged on CPU class "another CPU\'s"' in result.message
 
 
 def test_time_that_is_up_before_anything_is_known_is_said(pod_for: PodFor) -> None:
@@ -168,7 +205,7 @@ def test_sigterm_ends_it_and_leaves_no_process_behind(tune_pod: TunePod) -> None
 def test_a_setting_that_kills_triton_is_given_up_and_the_rest_is_used(tune_pod: TunePod) -> None:
     """As the kernel does at the memory limit, while the second batch size is measured."""
     tune_pod.start()
-    tune_pod.until(lambda line: line["message"].startswith("batch 2: "))
+    tune_pod.until(lambda line: line["message"].startswith("export, batch 2: "))
     prefix = tune_pod.prefix()
     assert regions(prefix)
     tune_pod.server().kill()
@@ -183,7 +220,7 @@ def test_a_setting_that_kills_triton_is_given_up_and_the_rest_is_used(tune_pod: 
 def test_a_setting_whose_model_process_is_killed_is_given_up(tune_pod: TunePod) -> None:
     """The kernel may take the largest process alone, and that is not Triton itself."""
     tune_pod.start()
-    tune_pod.until(lambda line: line["message"].startswith("batch 2: "))
+    tune_pod.until(lambda line: line["message"].startswith("export, batch 2: "))
     stubs = [p for p in tune_pod.family() if p.name().startswith("triton_python")]
     assert stubs  # two, while the former configuration is still being unloaded
     for stub in stubs:

@@ -21,18 +21,21 @@ from modelservice_operator.plan.observed import (
 from modelservice_operator.settings import Settings
 from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.profile import LatencyPoint, Profile
+from modelservice_runtime.contract.requests import RECIPE_VERSION
 from modelservice_runtime.contract.results import (
     SUCCEEDED,
     ArtifactSummary,
     BuildResult,
     TuneResult,
+    VariantSummary,
 )
 from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 SETTINGS_JSON = """
-{"builderImage": "modelservice-builder:1", "store": {"uri": "pvc://models/artifacts"},
+{"builderImage": "modelservice-builder:1", "kerasBuilderImage": "modelservice-builder-keras:1",
+ "store": {"uri": "pvc://models/artifacts"},
  "prometheusUrl": "http://prometheus:9090",
  "runtimes": [{"name": "triton", "image": "modelservice-serving:1",
                "tunerImage": "modelservice-tuner:1", "backend": "python"}]}
@@ -54,6 +57,12 @@ def spec(**changes: Any) -> ModelServiceSpec:
     return dataclasses.replace(parse_spec(MINIMAL_SPEC), **changes)
 
 
+def built(**changes: Any) -> ModelServiceSpec:
+    """The parsed minimal spec, fields of its build replaced."""
+    base = spec()
+    return dataclasses.replace(base, build=dataclasses.replace(base.build, **changes))
+
+
 def ref(name: str = "tiny", generation: int = 1) -> ServiceRef:
     """The object that children belong to."""
     return ServiceRef(namespace="demo", name=name, uid="uid-1", generation=generation)
@@ -65,25 +74,48 @@ INTERFACE = ModelInterface(
 )
 
 
-def artifact(digest: str = "sha256:" + "a" * 64) -> ArtifactSummary:
-    """A published artifact."""
-    return ArtifactSummary(
+QUANTIZED = VariantSummary(
+    name="fuse+int8-dynamic",
+    engine="onnxruntime",
+    precision="int8",
+    folder="variants/fuse+int8-dynamic",
+    model_file="model.onnx",
+)
+COMPILED = VariantSummary(
+    name="openvino",
+    engine="openvino",
+    precision="fp32",
+    folder="variants/openvino",
+    model_file="model.xml",
+)
+
+
+def artifact(digest: str = "sha256:" + "a" * 64, **changes: Any) -> ArtifactSummary:
+    """A published artifact with two variants, one for each engine of the python backend."""
+    base = ArtifactSummary(
         uri="pvc://models/artifacts/demo/tiny/k/1",
         digest=digest,
         size_bytes=1000,
-        metric_name="cosine",
-        metric_value=0.999999,
+        metric_name="Accuracy",
+        metric_value=0.982,
+        metric_source_value=0.984,
+        samples=1200,
+        goal_met=True,
+        goal="a loss of at most 0.01 is proven",
         speedup=2.1,
-        recipe_version=1,
+        recipe_version=RECIPE_VERSION,
         interface=INTERFACE,
         sample_inputs=INTERFACE.inputs,
+        variants=(QUANTIZED, COMPILED),
     )
+    return dataclasses.replace(base, **changes)
 
 
 def profile(digest: str = "sha256:" + "a" * 64, **changes: Any) -> Profile:
     """A measured profile."""
     base = Profile(
         artifact_digest=digest,
+        variant=COMPILED.name,
         backend="python",
         max_batch_size=8,
         instances=2,
@@ -104,8 +136,8 @@ def profile(digest: str = "sha256:" + "a" * 64, **changes: Any) -> Profile:
     return dataclasses.replace(base, **changes)
 
 
-def build_result(key: str, digest: str = "sha256:" + "a" * 64) -> str:
-    """A successful build's result as it is kept."""
+def build_result(key: str, digest: str = "sha256:" + "a" * 64, **changes: Any) -> str:
+    """A successful build's result as it is kept, fields of its artifact replaced."""
     return dumps(
         BuildResult(
             key=key,
@@ -113,7 +145,7 @@ def build_result(key: str, digest: str = "sha256:" + "a" * 64) -> str:
             outcome=SUCCEEDED,
             reason="Published",
             message="published",
-            artifact=artifact(digest),
+            artifact=artifact(digest, **changes),
         )
     )
 

@@ -19,13 +19,16 @@ from modelservice_harness.layout import Layout
 from modelservice_harness.processes import Runner
 from modelservice_harness.workshop import Workshop, clean_environ
 
-SPINE = Path(__file__).resolve().parents[2] / "benchmarks" / "spine"
-sys.path.insert(0, str(SPINE))
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SPINE = BENCHMARKS / "spine"
+sys.path[:0] = [str(SPINE), str(BENCHMARKS / "common")]
 
-from spine_figures import document, making, page  # noqa: E402
-from spine_figures.document import Document  # noqa: E402
-from spine_figures.machine import package_versions  # noqa: E402
-from spine_figures.rows import Figures, Row, group_of, rounded, row, target  # noqa: E402
+from bench_figures import document  # noqa: E402
+from bench_figures.document import Document  # noqa: E402
+from bench_figures.machine import package_versions  # noqa: E402
+from bench_figures.page import text_table  # noqa: E402
+from bench_figures.rows import Figures, Row, group_of, rounded, row, target  # noqa: E402
+from spine_figures import making, page  # noqa: E402
 
 MACHINE = {"cpu": "A", "cores": 2, "memoryGiB": 24.0, "kernel": "6.1", "loadAverageBefore": 0.5}
 
@@ -114,13 +117,17 @@ def test_the_page_tells_what_was_missed_and_when() -> None:
     found = document.merged(Document(), figures("F4", 9.0), head("2026-01-02T10:00:00"))
     text = page.markdown(found)
     assert "| F4 | it | ≤ 5 | 9 | **missed** | 2026-01-02 |" in text
-    assert "FAIL" in page.text_table(found)
+    assert "FAIL" in text_table(found)
     assert "Nothing was measured yet" in page.markdown(Document())
 
 
 def test_versions_come_from_the_installed_packages() -> None:
     names = ["onnxruntime-1.31.1.dist-info", "onnxruntime", "nvidia_pytriton-0.7.0.dist-info"]
-    assert package_versions(names) == {"nvidia-pytriton": "0.7.0", "onnxruntime": "1.31.1"}
+    packages = ["nvidia_pytriton", "onnxruntime", "tritonclient"]
+    assert package_versions(names, packages) == {
+        "nvidia-pytriton": "0.7.0",
+        "onnxruntime": "1.31.1",
+    }
 
 
 def test_figures_md_is_current() -> None:

@@ -17,11 +17,12 @@ from modelservice_demo.ending import last_words
 from modelservice_demo.story import Told
 from modelservice_demo.timeline import Timeline
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "spine"))
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path[:0] = [str(BENCHMARKS / "spine"), str(BENCHMARKS / "common")]
 
-from spine_figures import operating, procfs, throughput, waiting
-from spine_figures.rows import Figures, rounded
-from spine_figures.settings import (
+from bench_figures.rows import Figures, rounded  # noqa: E402
+from spine_figures import operating, procfs, throughput, waiting  # noqa: E402
+from spine_figures.settings import (  # noqa: E402
     Reading,
     Setting,
     best,

@@ -28,12 +28,13 @@ NAMES = ImageNames(version="1.2.3")
 
 @pytest.fixture
 def folders(tmp_path: Path) -> ImageFolders:
-    for path in ("serving/triton/bin", "serving/bin", "builder/bin", "operator/bin"):
+    names = ("serving", "builder", "builder-keras", "operator")
+    for path in ("serving/triton/bin", *(f"{name}/bin" for name in names)):
         (tmp_path / path).mkdir(parents=True)
     return ImageFolders(
         python=Path("/opt/python"),
         project=tmp_path / "project",
-        environments={name: tmp_path / name for name in ("serving", "builder", "operator")},
+        environments={name: tmp_path / name for name in names},
         prometheus=Program(path=Path("/usr/bin/prometheus")),
     )
 
@@ -42,7 +43,8 @@ def test_every_image_of_the_chart_is_mapped(folders: ImageFolders) -> None:
     images = image_map(NAMES, folders)["images"]
     values = operator_values(NAMES, "http://10.96.0.9:9090", Pace())
     (runtime,) = values["runtimes"]
-    wanted = {f"{values[k]['repository']}:{values[k]['tag']}" for k in ("image", "builderImage")}
+    keys = ("image", "builderImage", "kerasBuilderImage")
+    wanted = {f"{values[key]['repository']}:{values[key]['tag']}" for key in keys}
     assert wanted | {runtime["image"], runtime["tunerImage"], NAMES.client} <= set(images)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from modelservice_harness.__main__ import parser
+from modelservice_harness.commands import CLUSTER_WANTED, UP_WANTED
+from modelservice_harness.layout import layout_of
 from modelservice_harness.suites import SUITE_NAMES, SUITES, wanted_for
 
 
@@ -46,3 +50,16 @@ def test_the_go_tests_alone_need_neither_python_environments_nor_a_cluster() -> 
     assert wanted.environments == ()
     assert not wanted.cluster
     assert not wanted.project
+
+
+def test_every_folder_of_tests_belongs_to_one_suite() -> None:
+    """A folder that no suite names would never be run."""
+    tests = layout_of(dict(os.environ)).repository / "tests"
+    folders = {f"tests/{path.relative_to(tests).parts[0]}" for path in tests.rglob("test_*.py")}
+    named = [folder for suite in SUITES for folder in suite.folders]
+    assert sorted(named) == sorted(folders)
+
+
+def test_the_cluster_has_an_image_for_each_kind_of_source() -> None:
+    assert {"builder", "builder-keras"} <= set(wanted_for(("cluster",)).environments)
+    assert set(UP_WANTED.environments) > set(CLUSTER_WANTED.environments)

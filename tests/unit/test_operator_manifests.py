@@ -21,7 +21,9 @@ from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.requests import (
     BuildRequest,
+    EvaluationRequest,
     LatencyObjective,
+    OptimizationRequest,
     SourceRequest,
     TuneRequest,
 )
@@ -31,9 +33,9 @@ RUNTIME = SETTINGS.runtimes["triton"]
 S3 = Store(uri="s3://bucket/prefix", secret_name="s3-credentials")  # noqa: S106 - a name
 
 
-def build_request() -> BuildRequest:
+def build_request(**changes: Any) -> BuildRequest:
     """A build of the sample source."""
-    return BuildRequest(
+    base = BuildRequest(
         namespace="demo",
         name="tiny",
         build_key="b" * 40,
@@ -44,6 +46,7 @@ def build_request() -> BuildRequest:
         max_batch_size=16,
         duration_seconds=600,
     )
+    return dataclasses.replace(base, **changes)
 
 
 def tune_request() -> TuneRequest:
@@ -69,7 +72,8 @@ def serving(memory: int | None = None) -> ServingVersion:
     version = Version(
         artifact=samples.artifact(), build_key="b", profile=samples.profile(), tuning_key="t"
     )
-    plan = plan_serving("tiny", version, backend="python", spec=samples.spec())
+    plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
+    assert plan is not None
     return ServingVersion(
         artifact=version.artifact,
         config=plan.config,
@@ -80,11 +84,20 @@ def serving(memory: int | None = None) -> ServingVersion:
     )
 
 
-def the_build(store: Store = SETTINGS.store) -> dict[str, Any]:
-    """The build Job."""
+def the_build(store: Store = SETTINGS.store, **request: Any) -> dict[str, Any]:
+    """The build Job, fields of its request replaced."""
     return m.build_job(
-        samples.ref(), request=build_request(), spec=samples.spec(), store=store, settings=SETTINGS
+        samples.ref(),
+        request=build_request(**request),
+        spec=samples.spec(),
+        store=store,
+        settings=SETTINGS,
     )
+
+
+def the_shared_build(pods: int = 3) -> dict[str, Any]:
+    """The build Job of several pods."""
+    return the_build(optimization=OptimizationRequest(parallelism=pods))
 
 
 def the_tuning() -> dict[str, Any]:
@@ -124,8 +137,8 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 PODS = pytest.mark.parametrize(
     "manifest",
-    [the_build(), the_tuning(), the_deployment()],
-    ids=["build", "tune", "serving"],
+    [the_build(), the_shared_build(), the_tuning(), the_deployment()],
+    ids=["build", "shared build", "tune", "serving"],
 )
 
 
@@ -169,6 +182,29 @@ def test_a_build_writes_to_the_store_and_only_reads_the_source() -> None:
     assert mounts["/mnt/pvc/models"]["readOnly"] is False
 
 
+def test_a_build_reads_the_evaluation_data_where_they_lie() -> None:
+    evaluation = EvaluationRequest(data_uri="pvc://datasets/tiny.parquet")
+    mounts = {
+        item["mountPath"]: item.get("readOnly")
+        for item in pod_of(the_build(evaluation=evaluation))["containers"][0]["volumeMounts"]
+    }
+    assert mounts["/mnt/pvc/datasets"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "image"),
+    [
+        ("pytorch", "modelservice-builder:1"),
+        ("torchExport", "modelservice-builder:1"),
+        ("onnx", "modelservice-builder:1"),
+        ("tensorflow", "modelservice-builder-keras:1"),
+    ],
+)
+def test_each_kind_of_source_gets_the_builder_that_can_read_it(kind: str, image: str) -> None:
+    job = the_build(source=SourceRequest(kind=kind, uri="pvc://models/a"))
+    assert pod_of(job)["containers"][0]["image"] == image
+
+
 def test_a_source_on_the_store_claim_shares_its_mount() -> None:
     volumes = claim_volumes(("pvc://models/a", "pvc://models/b"), writable="pvc://models/b")
     assert [mount["readOnly"] for mount in volumes.mounts] == [False]
@@ -190,6 +226,39 @@ def test_final_exit_codes_end_the_job_and_disruptions_do_not_count() -> None:
     assert ignore["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
     assert fail["onExitCodes"]["values"] == sorted(exit_codes.FINAL)
     assert exit_codes.INFRASTRUCTURE not in exit_codes.FINAL
+
+
+def test_a_shared_build_is_one_indexed_job_that_index_0_decides() -> None:
+    spec = the_shared_build(3)["spec"]
+    assert spec["completionMode"] == "Indexed"
+    assert (spec["completions"], spec["parallelism"]) == (3, 3)
+    assert spec["successPolicy"] == {"rules": [{"succeededIndexes": "0"}]}
+    assert spec["backoffLimitPerIndex"] == 1
+    assert "backoffLimit" not in spec, "it would count the failures of all indexes together"
+    assert "completionMode" not in the_shared_build(1)["spec"]
+
+
+def test_a_helper_that_is_killed_fails_alone_and_a_users_error_still_ends_the_job() -> None:
+    ignore, fail_job, fail_index = the_shared_build()["spec"]["podFailurePolicy"]["rules"]
+    assert ignore["action"] == "Ignore"
+    assert fail_job["action"] == "FailJob"
+    assert fail_index["action"] == "FailIndex"
+    assert fail_index["onExitCodes"]["values"] == [exit_codes.KILLED]
+    both = fail_job["onExitCodes"]["values"] + fail_index["onExitCodes"]["values"]
+    assert sorted(both) == sorted(exit_codes.FINAL)
+
+
+def test_pods_that_share_a_build_keep_apart_and_from_no_other_pods() -> None:
+    template = the_shared_build()["spec"]["template"]
+    (spread,) = template["spec"]["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["labelSelector"]["matchLabels"] == template["metadata"]["labels"]
+
+
+def test_the_init_container_is_told_the_variant_that_will_be_served() -> None:
+    (fetch,) = pod_of(the_deployment())["initContainers"]
+    arguments = dict(zip(fetch["args"][::2], fetch["args"][1::2], strict=True))
+    assert arguments["--variant"] == samples.COMPILED.name
 
 
 def test_the_deployment_leaves_the_replicas_to_the_balancer() -> None:

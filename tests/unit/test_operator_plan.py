@@ -10,18 +10,33 @@ import pytest
 from operator_samples import NOW
 
 from modelservice_operator.api import names
-from modelservice_operator.api.errors import SpecError
+from modelservice_operator.api.spec import Resources, Store
 from modelservice_operator.plan.jobs import Finished, Paused, Running, Start, next_step
 from modelservice_operator.plan.keys import build_key, tuning_key
 from modelservice_operator.plan.observed import RUNNING, ConfigMapSeen
 from modelservice_operator.plan.pruning import KEPT_RESULTS, obsolete_config_maps
-from modelservice_operator.plan.service_plan import Plan, Wanted, make_plan, resolve
+from modelservice_operator.plan.service_plan import (
+    Plan,
+    Stage,
+    Wanted,
+    make_plan,
+    obsolete_jobs,
+    resolve,
+)
 from modelservice_operator.plan.serving import Version, choose_version, plan_serving
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import dumps
+from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.requests import (
+    EvaluationRequest,
+    OptimizationRequest,
+    ParityTolerance,
+    SourceRequest,
+)
 from modelservice_runtime.contract.results import REJECTED, BuildResult
 
 SETTINGS = samples.settings()
+RUNTIME = SETTINGS.runtimes["triton"]
 REJECTION = dumps(
     BuildResult(key="k", attempt=1, outcome=REJECTED, reason="ParityRejected", message="cosine 0.9")
 )
@@ -97,6 +112,14 @@ def test_an_unreachable_store_is_never_given_up() -> None:
     assert paused.until == NOW + timedelta(seconds=600)
 
 
+def test_a_build_whose_helpers_failed_has_the_result_of_its_index_0() -> None:
+    """The cluster calls such a Job failed when the helpers were the first to end."""
+    pod = samples.pod(exit_code=0, exit_message=samples.build_result("k"))
+    end = step(samples.job(pod=pod, reason="FailedIndexes"))
+    assert isinstance(end, Finished)
+    assert end.result.outcome == "Succeeded"
+
+
 def test_a_result_of_another_key_is_not_taken() -> None:
     pod = samples.pod(exit_code=0, exit_message=samples.build_result("other"))
     assert isinstance(step(samples.job(pod=pod)), Paused)
@@ -115,12 +138,36 @@ def test_an_unknown_runtime_is_named_with_those_that_there_are() -> None:
 
 
 def test_the_build_key_follows_what_decides_the_bytes_and_nothing_else() -> None:
-    spec = samples.spec()
-    key = build_key(spec, SETTINGS.store, {})
-    scaled = dataclasses.replace(spec, suspend=True)
-    assert build_key(scaled, SETTINGS.store, {"other": "x"}) == key
-    assert build_key(dataclasses.replace(spec, revision="2"), SETTINGS.store, {}) != key
-    assert build_key(spec, SETTINGS.store, {names.REBUILD: "now"}) != key
+    spec, runtime = samples.spec(), SETTINGS.runtimes["triton"]
+    key = build_key(spec, SETTINGS.store, runtime, {})
+    same = (
+        dataclasses.replace(spec, suspend=True),
+        dataclasses.replace(spec, build_resources=Resources(limits={"memory": "9Gi"})),
+        samples.built(duration_seconds=61),
+        samples.built(optimization=OptimizationRequest(parallelism=4)),
+    )
+    others = (
+        samples.built(source=SourceRequest(kind="onnx", uri="pvc://models/tiny")),
+        samples.built(revision="2"),
+        samples.built(parity=ParityTolerance(cosine=0.5)),
+        samples.built(evaluation=EvaluationRequest(confidence=0.9)),
+        samples.built(optimization=OptimizationRequest(techniques=())),
+        samples.built(optimization=OptimizationRequest(min_speedup=2.0)),
+        samples.built(max_batch_size=3),
+    )
+    assert [build_key(item, SETTINGS.store, runtime, {"other": "x"}) for item in same] == [key] * 4
+    assert len({key, *(build_key(item, SETTINGS.store, runtime, {}) for item in others)}) == 8
+    assert build_key(spec, SETTINGS.store, runtime, {names.REBUILD: "now"}) != key
+    assert build_key(spec, Store(uri="s3://elsewhere"), runtime, {}) != key
+
+
+def test_the_build_key_follows_what_the_runtime_can_run_and_not_its_image() -> None:
+    spec, runtime = samples.spec(), SETTINGS.runtimes["triton"]
+    key = build_key(spec, SETTINGS.store, runtime, {})
+    turned = dataclasses.replace(runtime, engines=runtime.engines[::-1], image="other:2")
+    poorer = dataclasses.replace(runtime, engines=("onnxruntime",))
+    assert build_key(spec, SETTINGS.store, turned, {}) == key
+    assert build_key(spec, SETTINGS.store, poorer, {}) != key
 
 
 def test_the_tuning_key_follows_the_goal_and_the_artifact() -> None:
@@ -139,7 +186,7 @@ def plan_with(**children: object) -> Plan:
     return make_plan(wanted(), samples.children(**children), SETTINGS, NOW)
 
 
-BUILD_KEY = build_key(samples.spec(), SETTINGS.store, {})
+BUILD_KEY = build_key(samples.spec(), SETTINGS.store, SETTINGS.runtimes["triton"], {})
 DIGEST = samples.artifact().digest
 TUNE_KEY = tuning_key(samples.spec(), SETTINGS.runtimes["triton"], DIGEST)
 
@@ -159,6 +206,7 @@ def test_a_built_service_is_served_at_batch_1_while_it_is_tuned() -> None:
     assert plan.serving is not None
     assert plan.serving.config.max_batch_size == 1
     assert plan.serving.config.queue_timeout_microseconds == 0
+    assert plan.serving.config.variant == samples.QUANTIZED.name, "the builder's choice"
 
 
 def test_a_tuned_service_is_served_as_measured() -> None:
@@ -172,6 +220,9 @@ def test_a_tuned_service_is_served_as_measured() -> None:
     assert plan.serving is not None
     assert plan.serving.config.max_batch_size == 8
     assert plan.serving.config.warmup_batch_sizes == (1, 8)
+    assert plan.serving.config.variant == samples.COMPILED.name, "the tuner's choice"
+    assert plan.serving.config.engine == "openvino"
+    assert plan.serving.config.model_file == "model.xml"
 
 
 def test_a_failed_new_build_leaves_the_deployed_version_alone() -> None:
@@ -248,9 +299,72 @@ def test_the_version_that_is_served(
 
 
 def test_another_configuration_has_another_key() -> None:
-    one = plan_serving("tiny", NEW, backend="python", spec=samples.spec())
-    two = plan_serving("tiny", NEW_TUNED, backend="python", spec=samples.spec())
+    one = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec())
+    two = plan_serving("tiny", NEW_TUNED, runtime=RUNTIME, spec=samples.spec())
+    assert one is not None
+    assert two is not None
     assert one.config_key != two.config_key
+
+
+def test_a_runtime_gets_a_variant_that_it_can_run_and_no_tuning_of_another() -> None:
+    """The runtime was changed; until the new build is there the old artifact serves."""
+    runtime = dataclasses.replace(RUNTIME, backend="onnxruntime", engines=("onnxruntime",))
+    plan = plan_serving("tiny", NEW_TUNED, runtime=runtime, spec=samples.spec())
+    assert plan is not None
+    assert (plan.config.variant, plan.config.backend) == (samples.QUANTIZED.name, "onnxruntime")
+    assert plan.config.max_batch_size == 1
+    assert plan.version.profile is None
+    assert plan.version.tuning_key == ""
+
+
+@pytest.mark.parametrize(
+    ("limits", "gpu"),
+    [
+        ({"cpu": "1"}, False),
+        ({"nvidia.com/gpu": "1"}, True),
+        ({"cpu": "1", "nvidia.com/mig-1g.10gb": "1"}, True),
+    ],
+    ids=["none", "a GPU", "a slice of one"],
+)
+def test_a_model_runs_on_the_gpu_that_its_pods_ask_for(
+    limits: dict[str, str], *, gpu: bool
+) -> None:
+    serving = dataclasses.replace(samples.spec().serving, resources=Resources(limits=limits))
+    plan = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec(serving=serving))
+    assert plan is not None
+    assert plan.config.gpu == gpu
+
+
+def test_pods_stay_as_they_are_where_the_runtime_runs_no_variant_at_all() -> None:
+    only = samples.artifact("sha256:new", variants=(samples.COMPILED,))
+    runtime = dataclasses.replace(RUNTIME, engines=("onnxruntime",))
+    version = Version(artifact=only, build_key="new")
+    assert plan_serving("tiny", version, runtime=runtime, spec=samples.spec()) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "attempts", "kept", "gone"),
+    [
+        ("k", (1,), False, ()),
+        ("k", (1, 2), False, ("lingering",)),
+        ("k", (1,), True, ("lingering",)),
+        ("other", (1,), False, ("lingering",)),
+    ],
+    ids=[
+        "its attempt is the last",
+        "the next one is there",
+        "its result is kept",
+        "of an earlier spec",
+    ],
+)
+def test_pods_that_help_a_failed_build_are_stopped_when_nobody_asks_for_them_any_more(
+    key: str, attempts: tuple[int, ...], gone: tuple[str, ...], *, kept: bool
+) -> None:
+    jobs = [samples.job(name="lingering", key=key, lingering=True)]
+    jobs += [samples.job(name="next", key=key, attempt=2, state=RUNNING)] * (len(attempts) - 1)
+    result = BuildResult(key="k", attempt=1, outcome="Failed", reason="OutOfMemory", message="")
+    stage = Stage(kind=names.BUILD, key="k", result=result if kept else None, step=None)
+    assert obsolete_jobs(samples.children(jobs=tuple(jobs)), stage, None) == gone
 
 
 def test_old_results_are_pruned_beyond_the_newest_few_and_those_in_use() -> None:

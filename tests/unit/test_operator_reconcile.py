@@ -131,11 +131,11 @@ class World:
         found: dict[str, Any] = next(c for c in self.status["conditions"] if c["type"] == type_)
         return found
 
-    def built(self) -> None:
-        """A service whose build has succeeded."""
+    def built(self, **artifact: Any) -> None:
+        """A service whose build has succeeded, fields of the artifact replaced."""
         self.apply()
         self.look()
-        self.end_job(names.BUILD, samples.build_result(self.key_of(names.BUILD)))
+        self.end_job(names.BUILD, samples.build_result(self.key_of(names.BUILD), **artifact))
         self.look()
 
     def pods_answer(self, count: int = 1) -> None:
@@ -189,7 +189,7 @@ def test_nothing_is_written_when_nothing_has_changed(world: World) -> None:
 def test_a_build_leads_to_pods_and_a_tuning(world: World) -> None:
     world.built()
     assert world.condition("ArtifactReady")["status"] == "True"
-    assert world.condition("AccuracyGoalMet")["reason"] == "ParityHeld"
+    assert world.condition("AccuracyGoalMet")["reason"] == "GoalMet"
     assert len(world.cluster.all("Job")) == 2
     assert world.cluster.objects["Deployment", *KEY]["spec"]["replicas"] == 1
     world.pods_answer()
@@ -207,8 +207,106 @@ def test_a_tuning_changes_the_configuration_and_is_ready(world: World) -> None:
         "status": "True", "reason": "Serving",
     }  # fmt: skip
     assert world.status["tuning"]["maxBatchSize"] == 8
+    assert world.status["tuning"]["variant"] == samples.COMPILED.name
     assert world.fleet.views[KEY].capacity_rows_per_second == 50.0
     assert not any(c["type"] == "Reconciling" for c in world.status["conditions"])
+
+
+def test_status_says_what_was_measured_of_both_models_and_which_variants_there_are(
+    world: World,
+) -> None:
+    world.built()
+    artifact = world.status["artifact"]
+    assert artifact["metric"] == {
+        "name": "Accuracy",
+        "value": "0.982",
+        "sourceValue": "0.984",
+        "samples": 1200,
+        "summary": "Accuracy 0.982",
+    }
+    assert artifact["variants"] == [samples.QUANTIZED.name, samples.COMPILED.name]
+    met = world.condition("AccuracyGoalMet")
+    assert (met["status"], met["message"]) == ("True", samples.artifact().goal)
+
+
+def test_a_build_that_says_nothing_of_the_goal_says_what_was_measured(world: World) -> None:
+    world.built(goal="")
+    words = world.condition("AccuracyGoalMet")["message"]
+    assert words == "Accuracy 0.982 on 1200 samples (source model 0.984)"
+
+
+def test_a_goal_that_is_not_proven_is_said_and_the_source_model_is_served(world: World) -> None:
+    """Nothing fails: the service is ready, a person is told."""
+    why = "with 90 samples a loss of 0.01 cannot be told from none; 300 are needed"
+    world.built(goal_met=False, goal=why)
+    world.pods_answer()
+    world.look()
+    unmet = world.condition("AccuracyGoalMet")
+    assert (unmet["status"], unmet["reason"]) == ("False", "GoalNotProven")
+    assert why in unmet["message"]
+    assert world.condition("ArtifactReady")["status"] == "True"
+    assert world.condition("Ready")["status"] == "True"
+    assert not any(c["type"] == "Stalled" for c in world.status["conditions"])
+    assert [e[:2] for e in world.cluster.events if why in e[2]] == [("Warning", "GoalNotProven")]
+
+
+SHARED_SPEC = {**samples.MINIMAL_SPEC, "optimization": {"parallelism": 3}}
+
+
+def end_index(world: World, index: int, *, code: int, message: str = "") -> None:
+    """A pod of the running build's Job ends; its index is not tried again."""
+    (job,) = world.cluster.all("Job")
+    failed = job.get("status", {}).get("failedIndexes", "")
+    job["status"] = {"failedIndexes": ",".join(filter(None, (str(index), failed)))}
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    own = {
+        "batch.kubernetes.io/job-name": job["metadata"]["name"],
+        "batch.kubernetes.io/job-completion-index": str(index),
+    }
+    ended = {
+        "exitCode": code,
+        "message": message,
+        "finishedAt": world.clock.now().isoformat(),
+    }
+    world.cluster.add(
+        {
+            "kind": "Pod",
+            "metadata": {"namespace": "demo", "name": f"pod-{index}", "labels": labels | own},
+            "status": {"containerStatuses": [{"state": {"terminated": ended}}]},
+        }
+    )
+
+
+def test_a_shared_build_outlives_a_helper_that_is_killed(world: World) -> None:
+    world.apply(SHARED_SPEC)
+    world.look()
+    end_index(world, 2, code=137)
+    world.look()
+    assert world.condition("ArtifactReady")["reason"] == "Building"
+    assert len(world.cluster.all("Job")) == 1
+
+
+def test_a_shared_build_ends_with_its_index_0_and_its_helpers_are_stopped(world: World) -> None:
+    world.apply(SHARED_SPEC)
+    world.look()
+    end_index(world, 0, code=137)
+    world.look()
+    assert world.condition("ArtifactReady")["reason"] == "OutOfMemory"
+    world.look()
+    assert world.cluster.all("Job") == []
+    assert world.condition("ArtifactReady")["reason"] == "OutOfMemory", "the result is kept"
+
+
+def test_a_shared_build_whose_index_0_crashed_is_tried_again_as_a_whole(world: World) -> None:
+    world.apply(SHARED_SPEC)
+    world.look()
+    end_index(world, 0, code=139)
+    assert world.look() == pytest.approx(30)
+    world.clock.advance(31)
+    world.look()
+    world.look()
+    (job,) = world.cluster.all("Job")
+    assert job["metadata"]["labels"][names.ATTEMPT_LABEL] == "2"
 
 
 def rejection(world: World) -> str:

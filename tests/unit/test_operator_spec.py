@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelservice_operator.api import names
-from modelservice_operator.api.errors import SpecError
 from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.spec import parse_spec
 from modelservice_operator.settings import Settings
+from modelservice_runtime.contract.fields import SpecError
+
+RUNTIME = json.loads(samples.SETTINGS_JSON)["runtimes"][0]
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -125,7 +127,14 @@ def test_nonsense_never_crashes_the_parser(document: Any) -> None:
         ({"builderImage": None}, "settings.builderImage"),
         ({"store": {}}, "settings.store.uri"),
         ({"imagePullPolicy": "Perhaps"}, "settings.imagePullPolicy"),
+        ({"kerasBuilderImage": None}, "settings.kerasBuilderImage"),
         ({"balancer": {"utilization": "1.5"}}, "settings.balancer.utilization"),
+        ({"runtimes": [{**RUNTIME, "engines": ["warp"]}]}, "settings.runtimes[0].engines[0]"),
+        ({"runtimes": [{**RUNTIME, "engines": ["openvino"]}]}, "settings.runtimes[0].engines"),
+        (
+            {"runtimes": [{**RUNTIME, "engines": ["onnxruntime", "tensorrt"]}]},
+            "settings.runtimes[0].engines",
+        ),
     ],
     ids=str,
 )
@@ -136,6 +145,27 @@ def test_wrong_settings_are_named(change: dict[str, Any], field: str) -> None:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("runtime", "engines"),
+    [
+        ({"backend": "python"}, ("onnxruntime", "openvino")),
+        ({"backend": "onnxruntime"}, ("onnxruntime",)),
+        ({"backend": "python", "engines": []}, ("onnxruntime", "openvino")),
+        ({"backend": "python", "engines": ["aoti", "onnxruntime"]}, ("onnxruntime", "aoti")),
+        (
+            {"backend": "onnxruntime", "engines": ["onnxruntime", "tensorrt"]},
+            ("onnxruntime", "tensorrt"),
+        ),
+    ],
+    ids=str,
+)
+def test_a_runtime_runs_what_it_says_or_what_its_backend_surely_can(
+    runtime: dict[str, Any], engines: tuple[str, ...]
+) -> None:
+    document = json.loads(samples.SETTINGS_JSON) | {"runtimes": [RUNTIME | runtime]}
+    assert Settings.from_json(json.dumps(document)).runtimes["triton"].engines == engines
+
+
 def test_settings_that_are_no_json_say_so() -> None:
     with pytest.raises(SpecError, match="not JSON"):
         Settings.from_json("{")
@@ -143,9 +173,12 @@ def test_settings_that_are_no_json_say_so() -> None:
 
 @pytest.mark.parametrize("kind", [names.BUILD, names.TUNE])
 def test_names_of_children_fit_for_the_longest_service_name(kind: str) -> None:
-    """A name is at most 63 characters: the service's own at most 40."""
+    """A name is at most 63 characters: the service's own at most 40.
+
+    A pod of an Indexed Job gets a host name: the Job's, a dash and its index, of 32 at most.
+    """
     name, key = "s" * 40, "f" * 64
-    assert len(names.job(name, kind, key, 999)) <= 63
+    assert len(f"{names.job(name, kind, key, 999)}-31") <= 63
     assert len(names.result(name, kind, key)) <= 63
     assert len(names.serving_config(name, key)) <= 63
 

@@ -26,8 +26,10 @@ from modelservice_runtime.tuner.choice import (
 )
 
 
-def loaded(batch: int, rows: float, latency: float, instances: int = 1) -> Loaded:
-    setting = Setting(max_batch_size=batch, instances=instances, threads=1)
+def loaded(
+    batch: int, rows: float, latency: float, instances: int = 1, variant: str = "a"
+) -> Loaded:
+    setting = Setting(variant=variant, max_batch_size=batch, instances=instances, threads=1)
     return Loaded(setting=setting, rows_per_second=rows, latency_ms=latency)
 
 
@@ -57,14 +59,14 @@ CASES = {
 
 @pytest.mark.parametrize(("table", "expected"), CASES.values(), ids=CASES.keys())
 def test_the_rule(table: list[Loaded], expected: tuple[int, bool]) -> None:
-    choice = choose(table, alone_ms=10, goal_ms=20, percentile=99)
+    choice = choose(table, alone_ms={"a": 10}, goal_ms=20, percentile=99)
     assert (choice.setting.max_batch_size, choice.met) == expected
     assert choice.setting.instances == 1
     assert choice.setting.words() in choice.why
 
 
 def test_an_objective_out_of_reach_is_said_with_the_figure() -> None:
-    choice = choose([loaded(1, 50, 30)], alone_ms=25, goal_ms=20, percentile=99)
+    choice = choose([loaded(1, 50, 30)], alone_ms={"a": 25}, goal_ms=20, percentile=99)
     assert not choice.met
     assert choice.why.startswith("p99 ≤ 20 ms cannot be kept: a lone request takes 25.0 ms")
 
@@ -73,7 +75,7 @@ def test_an_objective_out_of_reach_is_said_with_the_figure() -> None:
 def test_nothing_within_the_goal_answers_more_rows_than_what_is_chosen(
     table: list[Loaded], alone: float, goal: float
 ) -> None:
-    choice = choose(table, alone, goal, 99)
+    choice = choose(table, {"a": alone}, goal, 99)
     within = [point for point in merged(table) if point.latency_ms <= goal]
     assert choice.met == (bool(within) or alone <= goal)
     if within:
@@ -122,7 +124,7 @@ def measured_again(setting: Setting, data: st.DataObject) -> Loaded:
 def test_a_batch_that_straddles_the_goal_is_judged_by_the_median() -> None:
     """What a benchmark found: 169, 144, 170 ms at a goal of 150 is not within it."""
     table = [loaded(4, 122, 92), *(loaded(8, 126, latency) for latency in (169, 144, 170))]
-    choice = choose(table, alone_ms=10, goal_ms=150, percentile=99)
+    choice = choose(table, alone_ms={"a": 10}, goal_ms=150, percentile=99)
     assert choice.setting.max_batch_size == 4
 
 

@@ -32,7 +32,7 @@ REQUEST = TuneRequest(
 
 
 def measured(notes: tuple[str, ...] = (), *, met: bool = True, batch: int = 4) -> Measured:
-    setting = Setting(max_batch_size=batch, instances=1, threads=1)
+    setting = Setting(variant="a", max_batch_size=batch, instances=1, threads=1)
     curve = tuple(
         LatencyPoint(batch=size, p50_ms=1.23456789 * size, p99_ms=2.3456789 * size)
         for size in batch_sizes(REQUEST.max_batch_size)

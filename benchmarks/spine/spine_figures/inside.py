@@ -134,6 +134,10 @@ def _config(model: str, manifest: Manifest, setting: Setting) -> ModelConfig:
     return ModelConfig(
         name=model,
         backend=_BACKEND,
+        variant=manifest.variants[0].name,
+        engine=manifest.variants[0].engine,
+        precision=manifest.variants[0].precision,
+        model_file=manifest.variants[0].model_file,
         max_batch_size=setting.batch,
         interface=manifest.interface,
         instances=setting.instances,

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_figures.rows import Figures, row, target
+
 from modelservice_harness.console import Console
 from modelservice_harness.errors import CommandFailed, HarnessError
 from modelservice_harness.layout import Layout, layout_of
@@ -23,7 +25,6 @@ from modelservice_harness.running import DEMO_CLUSTER
 from modelservice_harness.workshop import Workshop
 
 from . import waiting
-from .rows import Figures, row, target
 
 DEMO_COLD, DEMO_WARM, TEST_COLD, TEST_WARM = 900.0, 180.0, 1800.0, 900.0
 #: What the promise speaks of; a larger machine is held to as many.

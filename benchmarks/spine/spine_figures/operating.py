@@ -7,12 +7,13 @@ import os
 import time
 from datetime import UTC, datetime
 
+from bench_figures.rows import Figures, row, target
+
 from modelservice_harness.access import wait_for
 from modelservice_harness.controls import Operator
 from modelservice_harness.errors import HarnessError
 
 from . import procfs, waiting
-from .rows import Figures, row, target
 from .site import NAME, Site
 
 MEMORY_MIB = 150.0

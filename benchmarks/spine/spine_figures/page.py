@@ -1,9 +1,9 @@
-"""``results.json`` as a page, and as a table for the terminal. Pure."""
+"""``results.json`` as a page. Pure."""
 
 from __future__ import annotations
 
-from .document import Document
-from .rows import Row, Target, group_of
+from bench_figures.document import Document
+from bench_figures.page import machine_line, rows_table, targets_table, versions_line
 
 _HEAD = """\
 # Figures
@@ -35,73 +35,7 @@ def markdown(document: Document) -> str:
         return _NONE
     version = document.versions.get("modelservice-operator", "?")
     head = _HEAD.format(
-        version=version, machine=machine_line(document), versions=_versions(document)
+        version=version, machine=machine_line(document), versions=versions_line(document)
     )
-    return "\n".join([head, *_targets(document), "", "## How", "", _METHOD, *_rows(document), ""])
-
-
-def machine_line(document: Document) -> str:
-    """The machine in a sentence."""
-    found = document.machine
-    return (
-        f"{found['cpu']}, {found['cores']} cores, {found['memoryGiB']:g} GiB, Linux"
-        f" {found['kernel']}; load average before the latest run {found['loadAverageBefore']:g}"
-    )
-
-
-def _versions(document: Document) -> str:
-    return ", ".join(f"{name} {version}" for name, version in document.versions.items())
-
-
-def _targets(document: Document) -> list[str]:
-    lines = ["| | figure | promised | measured | | on |", "| --- | --- | --- | --- | --- | --- |"]
-    for item in document.targets:
-        verdict = "kept" if item.holds() else "**missed**"
-        lines.append(
-            f"| {item.id} | {item.what} | {_sign(item.op)} {item.target:g} |"
-            f" {item.value:g} | {verdict} | {_day(document, item)} |"
-        )
-    return lines
-
-
-def _rows(document: Document) -> list[str]:
-    lines = ["## All that was measured", ""]
-    lines += ["| | what | median | least to most | runs |", "| --- | --- | ---: | --- | ---: |"]
-    for item in document.rows:
-        lines.append(
-            f"| {item.group} | {item.what} | {item.value:g}{_unit(item)} |"
-            f" {_spread(item)} | {item.runs} |"
-        )
-    return lines
-
-
-def text_table(document: Document) -> str:
-    """Rows, then targets with pass or fail, aligned for a terminal."""
-    lines = [
-        f"{item.group:<8} {item.what:<52} {f'{item.value:g}{_unit(item)}':>14}  {_spread(item)}"
-        for item in document.rows
-    ]
-    lines.append("")
-    for item in document.targets:
-        verdict = "pass" if item.holds() else "FAIL"
-        limit = f"{item.value:g} {item.op} {item.target:g}"
-        lines.append(f"{verdict}  {item.id:<14} {item.what:<66} {limit:>18}")
-    return "\n".join(lines)
-
-
-def _sign(operator: str) -> str:
-    return {"<=": "≤", ">=": "≥", "==": "="}[operator]
-
-
-def _unit(item: Row) -> str:
-    return f" {item.unit}" if item.unit else ""
-
-
-def _spread(item: Row) -> str:
-    return f"{item.low:g} to {item.high:g}" if item.runs > 1 else ""
-
-
-def _day(document: Document, item: Target) -> str:
-    group = group_of(item.id, document.groups())
-    dates = [found.date for found in document.rows if found.group == group]
-    return max(dates, default="")[:10]
+    rows = ["## All that was measured", "", *rows_table(document), ""]
+    return "\n".join([head, *targets_table(document), "", "## How", "", _METHOD, *rows])

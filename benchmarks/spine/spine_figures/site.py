@@ -101,10 +101,10 @@ def _install(made: Site) -> None:
 def _upload(made: Site) -> None:
     made.access.apply(storage.namespace(NAMESPACE))
     made.access.apply(storage.claim(NAMESPACE, storage_class="", size=_CLAIM_SIZE))
-    folder = examples.source_folder(made.access, made.example.manifest)
     made.workshop.console.say(f"uploading {NAME}")
-    source, image = made.example.folder, made.images.client
-    upload(made.access, NAMESPACE, source, folder, image=image, user=USER)
+    image = made.images.client
+    for folder, source in examples.uploads(made.access, made.example).items():
+        upload(made.access, NAMESPACE, source, folder, image=image, user=USER)
 
 
 def copy_artifact(made: Site, target: Path) -> None:

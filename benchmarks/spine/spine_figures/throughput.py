@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench_figures.rows import Figures, Row, Target, row, target
+
 from modelservice_harness.console import Console
 from modelservice_harness.errors import CommandFailed
 
-from .rows import Figures, Row, Target, row, target
 from .settings import Reading, Setting, best, by_hand, cores, from_status, of, order, ratios
 
 _STOP_SECONDS = 40.0

@@ -10,6 +10,7 @@
       "image" (.image | default $serving)
       "tunerImage" (.tunerImage | default $tuner)
       "backend" (.backend | default "onnxruntime")
+      "engines" (.engines | default list)
       "nodeSelector" (.nodeSelector | default dict)
       "tolerations" (.tolerations | default list)
       "priorityClassName" (.priorityClassName | default "")) }}
@@ -20,6 +21,7 @@
 {{- end }}
 {{- dict
       "builderImage" (include "modelservice-operator.image" (dict "root" . "repository" .Values.builderImage.repository "tag" .Values.builderImage.tag))
+      "kerasBuilderImage" (include "modelservice-operator.image" (dict "root" . "repository" .Values.kerasBuilderImage.repository "tag" .Values.kerasBuilderImage.tag))
       "imagePullPolicy" .Values.image.pullPolicy
       "store" (dict "uri" .Values.store.uri "secretName" .Values.store.secretName)
       "prometheusUrl" .Values.prometheus.url

@@ -30,8 +30,9 @@ TUNE = "tune"
 SERVING = "serving"
 STATE = "state"
 
-#: Digits of a key in a name: 10 hex digits keep the longest child within 63 characters.
-KEY_DIGITS = 10
+#: Digits of a key in a name. The longest is a host name, of a pod of a build's Job: 40 characters
+#: of the service, the attempt and the pod's index leave 8 in 63.
+KEY_DIGITS = 8
 
 
 def short(key: str) -> str:

@@ -10,26 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelservice_runtime.contract.requests import LatencyObjective, ParityTolerance
+from modelservice_runtime.contract.build_spec import BuildSpec, max_batch_size, parse_build_spec
+from modelservice_runtime.contract.fields import Fields, SpecError
+from modelservice_runtime.contract.requests import LatencyObjective
 
-from .errors import SpecError
-from .fields import Fields
 from .quantities import parse_quantity
 
-PYTORCH = "pytorch"
-ONNX = "onnx"
 AUTO = "Auto"
 RECOMMEND = "Recommend"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What the user gave. ``kind``: pytorch or onnx; ``digest``: pin of the bytes, or empty."""
-
-    kind: str
-    uri: str
-    entrypoint: str = ""
-    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +26,6 @@ class Resources:
 
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimization:
-    """Bounds of the build Job."""
-
-    max_duration_seconds: int
-    resources: Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +61,8 @@ class Store:
 class ModelServiceSpec:
     """One ModelService. ``store`` is None where the operator's own is meant."""
 
-    source: Source
-    revision: str
-    parity: ParityTolerance
-    optimization: Optimization
+    build: BuildSpec
+    build_resources: Resources
     serving: Serving
     scaling: Scaling
     store: Store | None
@@ -98,48 +76,16 @@ def parse_spec(spec: Mapping[str, Any]) -> ModelServiceSpec:
         SpecError: a field is missing or wrong; the error names it.
     """
     root = Fields("spec", spec)
-    model = root.child("model")
     return ModelServiceSpec(
-        source=_source(model.child("source")),
-        revision=model.text("revision", ""),
-        parity=_parity(root.child("evaluation").child("parity")),
-        optimization=_optimization(root.child("optimization")),
+        build=parse_build_spec(spec),
+        build_resources=_resources(
+            root.child("optimization").child("resources"),
+            Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"}),
+        ),
         serving=_serving(root.child("serving")),
         scaling=_scaling(root.child("scaling")),
         store=_store(root.child("store")) if root.has("store") else None,
         suspend=root.boolean("suspend", default=False),
-    )
-
-
-def _source(fields: Fields) -> Source:
-    kinds = [kind for kind in (PYTORCH, ONNX) if fields.has(kind)]
-    if len(kinds) != 1:
-        given = " and ".join(kinds) or "none"
-        raise SpecError(fields.path, f"exactly one of pytorch and onnx is needed, got {given}")
-    chosen = fields.child(kinds[0])
-    return Source(
-        kind=kinds[0],
-        uri=chosen.text("uri"),
-        entrypoint=chosen.text("entrypoint") if kinds[0] == PYTORCH else "",
-        digest=chosen.text("digest", ""),
-    )
-
-
-def _parity(fields: Fields) -> ParityTolerance:
-    return ParityTolerance(
-        absolute=fields.decimal("absoluteTolerance", "0.001", low=0, high=1e9),
-        relative=fields.decimal("relativeTolerance", "0.001", low=0, high=1e9),
-        cosine=fields.decimal("minimumCosine", "0.9999", low=0, high=1),
-    )
-
-
-def _optimization(fields: Fields) -> Optimization:
-    return Optimization(
-        max_duration_seconds=fields.integer("maxDurationSeconds", 3600, low=60, high=86400),
-        resources=_resources(
-            fields.child("resources"),
-            Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"}),
-        ),
     )
 
 
@@ -151,7 +97,7 @@ def _serving(fields: Fields) -> Serving:
             percentile=objective.decimal("percentile", "99", low=50, high=99.9),
             milliseconds=float(objective.integer("milliseconds", low=1, high=600_000)),
         ),
-        max_batch_size=fields.integer("maxBatchSize", 16, low=1, high=1024),
+        max_batch_size=max_batch_size(fields),
         resources=_resources(
             fields.child("resources"),
             Resources(requests={"cpu": "1", "memory": "1Gi"}, limits={"cpu": "1", "memory": "2Gi"}),

@@ -159,7 +159,10 @@ def _fetch(
     return {
         "name": "fetch",
         "command": ["python", "-m", "modelservice_runtime.serve.fetch"],
-        "args": ["--uri", artifact.uri, "--digest", artifact.digest, "--target", "/artifact"],
+        "args": [
+            *("--uri", artifact.uri, "--digest", artifact.digest, "--target", "/artifact"),
+            *("--variant", serving.config.variant),
+        ],
         "env": list(SCRATCH_ENV),
         "envFrom": store_env_from(store),
         "resources": resources(Resources(requests=requests, limits=limits)),

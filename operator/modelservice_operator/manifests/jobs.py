@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from modelservice_operator.api import names
 from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.api.spec import Store
 from modelservice_runtime.contract.codec import dumps
-from modelservice_runtime.contract.exit_codes import FINAL
+from modelservice_runtime.contract.exit_codes import FINAL, KILLED
 from modelservice_runtime.contract.requests import JOB_VARIABLE
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH
 
@@ -38,49 +39,89 @@ def job(
     attempt: int,
     duration_seconds: int,
     pod: dict[str, Any],
+    pods: int = 1,
 ) -> dict[str, Any]:
-    """A Job around ``pod`` (a pod's spec). Its template is immutable: it is only created."""
+    """A Job around ``pod`` (a pod's spec). Its template is immutable: it is only created.
+
+    ``pods``: how many of them work side by side; the first (index 0) decides what becomes of it.
+    """
     labels = {
         names.KIND_LABEL: kind,
         names.KEY_LABEL: key,
         names.ATTEMPT_LABEL: str(attempt),
     }
     name = names.job(ref.name, kind, key, attempt)
+    of_pods = names.labels(ref.name, kind) | labels
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata(ref, name, kind, labels=labels),
         "spec": {
-            "backoffLimit": BACKOFF_LIMIT,
+            **(_one_pod(kind) if pods == 1 else _indexes(kind, pods)),
             "activeDeadlineSeconds": duration_seconds + DEADLINE_GRACE_SECONDS,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "podFailurePolicy": failure_policy(kind),
             "template": {
-                "metadata": {"labels": names.labels(ref.name, kind) | labels},
-                "spec": pod,
+                "metadata": {"labels": of_pods},
+                "spec": pod if pods == 1 else pod | _apart(of_pods),
             },
         },
     }
 
 
-def failure_policy(container: str) -> dict[str, Any]:
+def _one_pod(container: str) -> dict[str, Any]:
     """A user's error ends the Job at once; a drained node or an eviction does not count."""
+    rules = [_DISRUPTION, _on_exit("FailJob", container, FINAL)]
+    return {"backoffLimit": BACKOFF_LIMIT, "podFailurePolicy": {"rules": rules}}
+
+
+def _indexes(container: str, count: int) -> dict[str, Any]:
+    """The same for ``count`` indexes: an index that crashes is tried again, then done without.
+
+    A killed pod fails its own index only. That this ends the Job where it was index 0 no policy
+    can say; ``plan/observed.py`` sees to it.
+    """
+    ending = tuple(code for code in FINAL if code != KILLED)
+    rules = [
+        _DISRUPTION,
+        _on_exit("FailJob", container, ending),
+        _on_exit("FailIndex", container, (KILLED,)),
+    ]
     return {
-        "rules": [
-            {
-                "action": "Ignore",
-                "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-            },
-            {
-                "action": "FailJob",
-                "onExitCodes": {
-                    "containerName": container,
-                    "operator": "In",
-                    "values": sorted(FINAL),
-                },
-            },
-        ]
+        "completionMode": "Indexed",
+        "completions": count,
+        "parallelism": count,
+        "backoffLimitPerIndex": BACKOFF_LIMIT,
+        "successPolicy": {"rules": [{"succeededIndexes": "0"}]},
+        "podFailurePolicy": {"rules": rules},
     }
+
+
+_DISRUPTION = {
+    "action": "Ignore",
+    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+}
+
+
+def _on_exit(action: str, container: str, codes: Collection[int]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "onExitCodes": {
+            "containerName": container,
+            "operator": "In",
+            "values": sorted(codes),
+        },
+    }
+
+
+def _apart(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Pods of one Job on different nodes where that is possible: they measure and compute."""
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": dict(labels)},
+    }
+    return {"topologySpreadConstraints": [spread]}
 
 
 def job_pod(

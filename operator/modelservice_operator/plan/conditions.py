@@ -6,11 +6,18 @@ from dataclasses import dataclass
 
 from modelservice_operator.api import conditions as c
 from modelservice_operator.api.conditions import Condition
-from modelservice_operator.api.errors import SpecError
 from modelservice_operator.fleet import Verdict
+from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.requests import RECIPE_VERSION
-from modelservice_runtime.contract.results import REJECTED, SUCCEEDED, BuildResult, TuneResult
+from modelservice_runtime.contract.results import (
+    REJECTED,
+    SUCCEEDED,
+    ArtifactSummary,
+    BuildResult,
+    TuneResult,
+)
 
+from .figures import decimal
 from .jobs import Paused, Running, Start
 from .observed import Children, DeploymentSeen
 from .service_plan import Plan, Stage
@@ -131,7 +138,11 @@ def artifact_ready(facts: Facts) -> Condition:
 
 
 def accuracy_goal_met(facts: Facts) -> Condition:
-    """Whether the newest build's output agrees with the source model: True, False, Unknown."""
+    """Whether the newest build's artifact is proven to keep the goals.
+
+    True GoalMet · False GoalNotProven (the source model is served as it is: nothing fails, Ready
+    does not ask) or a rejected build's own reason · Unknown NotJudged.
+    """
     result = facts.plan.build.result if facts.plan else None
     if not isinstance(result, BuildResult) or (
         result.outcome != REJECTED and result.artifact is None
@@ -142,17 +153,24 @@ def accuracy_goal_met(facts: Facts) -> Condition:
             reason="NotJudged",
             message="No build has got as far as the comparison with the source model",
         )
-    if result.artifact is None:
+    artifact = result.artifact
+    if artifact is None:
         return Condition(
             type=c.ACCURACY_GOAL_MET, status=False, reason=result.reason, message=result.message
         )
-    value = f"{result.artifact.metric_name} {result.artifact.metric_value:.5f}"
     return Condition(
         type=c.ACCURACY_GOAL_MET,
-        status=True,
-        reason="ParityHeld",
-        message=f"The artifact agrees with the source model: {value}",
+        status=artifact.goal_met,
+        reason="GoalMet" if artifact.goal_met else "GoalNotProven",
+        message=artifact.goal or metric_words(artifact),
     )
+
+
+def metric_words(artifact: ArtifactSummary) -> str:
+    """``Accuracy 0.982 on 1000 samples (source model 0.984)``."""
+    value, of_source = decimal(artifact.metric_value), decimal(artifact.metric_source_value)
+    samples = f" on {artifact.samples} samples" if artifact.samples else ""
+    return f"{artifact.metric_name} {value}{samples} (source model {of_source})"
 
 
 def tuned(facts: Facts) -> Condition:

@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from modelservice_operator.api.names import REBUILD
 from modelservice_operator.api.spec import ModelServiceSpec, Store
 from modelservice_operator.settings import Runtime
+from modelservice_runtime.contract.build_spec import deciding_words
 from modelservice_runtime.contract.codec import digest_of
 
 #: A label value holds at most 63 characters; 40 hex digits (160 bits) are plenty.
 KEY_LENGTH = 40
 
 
-def build_key(spec: ModelServiceSpec, store: Store, annotations: Mapping[str, str]) -> str:
+def build_key(
+    spec: ModelServiceSpec, store: Store, runtime: Runtime, annotations: Mapping[str, str]
+) -> str:
     """What decides the bytes of the artifact and where they go."""
     words = {
-        "source": spec.source,
-        "revision": spec.revision,
-        "parity": spec.parity,
-        "maxBatchSize": spec.serving.max_batch_size,
+        **deciding_words(spec.build, runtime.engines),
         "store": store.uri,
         "rebuild": annotations.get(REBUILD, ""),
     }

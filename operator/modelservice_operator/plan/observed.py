@@ -19,6 +19,7 @@ class PodSeen:
     """A pod. ``exit_code``, ``exit_reason``, ``exit_message``: of the container that ended.
 
     ``waiting``: why it does not run (``ImagePullBackOff: …``, ``Unschedulable: …``), or empty.
+    ``index``: which one of its Job's pods, 0 where there is one only.
     """
 
     name: str
@@ -31,11 +32,17 @@ class PodSeen:
     exit_reason: str
     exit_message: str
     restarts: int = 0
+    index: int = 0
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSeen:
-    """A build or tune Job. ``ended_at`` is None while it runs."""
+    """A build or tune Job. ``ended_at`` is None while it runs.
+
+    ``pod``: the newest of index 0, whose end is the Job's. ``lingering``: index 0 has failed for
+    good, but the others still run, so the cluster does not call the Job failed yet.
+    """
 
     name: str
     kind: str
@@ -48,6 +55,7 @@ class JobSeen:
     ended_at: datetime | None
     deleting: bool
     pod: PodSeen | None
+    lingering: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,25 +166,34 @@ def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
 
 
 def parse_job(item: Mapping[str, Any], pods: Iterable[PodSeen]) -> JobSeen:
-    """A Job and the newest of its pods."""
+    """A Job and the newest pod of its index 0."""
     meta, status = item["metadata"], item.get("status", {})
     ends = {c["type"]: c for c in status.get("conditions", ()) if c.get("status") == "True"}
     state = SUCCEEDED if "Complete" in ends else FAILED if "Failed" in ends else RUNNING
     end = ends.get("Complete") or ends.get("Failed") or {}
-    own = sorted((p for p in pods if p.job == meta["name"]), key=lambda pod: pod.created_at)
+    own = [pod for pod in pods if pod.job == meta["name"] and pod.index == 0]
+    newest = max(own, key=lambda pod: pod.created_at, default=None)
+    lingering = state == RUNNING and _first_failed(status.get("failedIndexes", ""))
+    ended_at = parse_time(end.get("lastTransitionTime"))
     return JobSeen(
         name=meta["name"],
         kind=meta["labels"].get(names.COMPONENT_LABEL, ""),
         key=meta["labels"][names.KEY_LABEL],
         attempt=int(meta["labels"].get(names.ATTEMPT_LABEL, "1")),
-        state=state,
+        state=FAILED if lingering else state,
         reason=end.get("reason", ""),
         message=end.get("message", ""),
         created_at=_created(item),
-        ended_at=parse_time(end.get("lastTransitionTime")),
+        ended_at=newest.ended_at if lingering and newest else ended_at,
         deleting="deletionTimestamp" in meta,
-        pod=own[-1] if own else None,
+        pod=newest,
+        lingering=lingering,
     )
+
+
+def _first_failed(indexes: str) -> bool:
+    """Whether index 0 is in a list such as ``0,3-5``."""
+    return indexes.replace("-", ",").split(",")[0] == "0"
 
 
 def parse_pod(item: Mapping[str, Any]) -> PodSeen:
@@ -198,6 +215,8 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         exit_reason=ended.get("reason", ""),
         exit_message=ended.get("message", ""),
         restarts=sum(c.get("restartCount", 0) for c in containers),
+        index=int(labels.get("batch.kubernetes.io/job-completion-index", "0")),
+        ended_at=parse_time(ended.get("finishedAt")),
     )
 
 

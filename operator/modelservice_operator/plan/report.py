@@ -16,6 +16,7 @@ from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.results import ArtifactSummary
 
 from .conditions import Facts, all_conditions
+from .figures import decimal
 from .jobs import Running
 from .serving import ServingPlan
 
@@ -82,7 +83,7 @@ def _serving_status(ref: ServiceRef, serving: ServingPlan) -> dict[str, Any]:
 
 
 def _artifact(artifact: ArtifactSummary, build_key: str) -> dict[str, Any]:
-    value = f"{artifact.metric_value:.5f}"
+    value = decimal(artifact.metric_value)
     return {
         "uri": artifact.uri,
         "digest": artifact.digest,
@@ -91,8 +92,11 @@ def _artifact(artifact: ArtifactSummary, build_key: str) -> dict[str, Any]:
         "metric": {
             "name": artifact.metric_name,
             "value": value,
+            "sourceValue": decimal(artifact.metric_source_value),
+            "samples": artifact.samples,
             "summary": f"{artifact.metric_name} {value}",
         },
+        "variants": [variant.name for variant in artifact.variants],
         "speedup": f"{artifact.speedup:.2f}x",
         "sizeBytes": artifact.size_bytes,
         "recipeVersion": artifact.recipe_version,
@@ -102,6 +106,7 @@ def _artifact(artifact: ArtifactSummary, build_key: str) -> dict[str, Any]:
 def _tuning(profile: Profile, key: str) -> dict[str, Any]:
     return {
         "tuningKey": key,
+        "variant": profile.variant,
         "maxBatchSize": profile.max_batch_size,
         "instances": profile.instances,
         "threads": profile.threads,

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelservice_operator.api import names
-from modelservice_operator.api.errors import SpecError
 from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec, Store
 from modelservice_operator.settings import Runtime, Settings
+from modelservice_runtime.contract.build_spec import build_request
 from modelservice_runtime.contract.codec import ContractError
-from modelservice_runtime.contract.requests import BuildRequest, SourceRequest, TuneRequest
+from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.requests import BuildRequest, TuneRequest
 from modelservice_runtime.contract.results import SUCCEEDED, BuildResult, TuneResult
 from modelservice_runtime.contract.store_layout import attempt_uri
 
 from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
 from .keys import build_key, tuning_key
-from .observed import RUNNING, Children
+from .observed import RUNNING, Children, JobSeen
 from .serving import (
     ServingPlan,
     Version,
@@ -91,7 +92,7 @@ def resolve(
 
 def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datetime) -> Plan:
     """Decide everything about one service except its replica count."""
-    key = build_key(wanted.spec, wanted.store, wanted.annotations)
+    key = build_key(wanted.spec, wanted.store, wanted.runtime, wanted.annotations)
     build = _stage(names.BUILD, key, children, settings, now)
     deployed = _deployed(children)
     newest = _built(build) or deployed
@@ -103,7 +104,7 @@ def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datet
         serving=_serving(wanted, version),
         start_build=_build_request(wanted, build),
         start_tune=_tune_request(wanted, newest, tune),
-        obsolete_jobs=_obsolete(children, build, tune),
+        obsolete_jobs=obsolete_jobs(children, build, tune),
     )
 
 
@@ -173,30 +174,22 @@ def _tuned(newest: Version | None, tune: Stage | None) -> Version | None:
 def _serving(wanted: Wanted, version: Version | None) -> ServingPlan | None:
     if version is None:
         return None
-    backend = wanted.runtime.backend
-    return plan_serving(wanted.ref.name, version, backend=backend, spec=wanted.spec)
+    return plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
 
 
 def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
     if not isinstance(build.step, Start) or wanted.spec.suspend:
         return None
-    spec, ref, attempt = wanted.spec, wanted.ref, build.step.attempt
-    return BuildRequest(
+    ref, attempt = wanted.ref, build.step.attempt
+    return build_request(
+        wanted.spec.build,
         namespace=ref.namespace,
         name=ref.name,
         build_key=build.key,
         attempt=attempt,
-        source=SourceRequest(
-            kind=spec.source.kind,
-            uri=spec.source.uri,
-            entrypoint=spec.source.entrypoint,
-            digest=spec.source.digest,
-        ),
         store_uri=wanted.store.uri,
         artifact_uri=attempt_uri(wanted.store.uri, ref.namespace, ref.name, build.key, attempt),
-        max_batch_size=spec.serving.max_batch_size,
-        duration_seconds=spec.optimization.max_duration_seconds,
-        parity=spec.parity,
+        engines=wanted.runtime.engines,
     )
 
 
@@ -220,10 +213,23 @@ def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) ->
     )
 
 
-def _obsolete(children: Children, build: Stage, tune: Stage | None) -> tuple[str, ...]:
-    wanted = {(build.kind, build.key)} | ({(tune.kind, tune.key)} if tune else set())
+def obsolete_jobs(children: Children, build: Stage, tune: Stage | None) -> tuple[str, ...]:
+    """Names of the Jobs to delete: pods of theirs still run, and nobody waits for the outcome."""
+    stages = {(stage.kind, stage.key): stage for stage in (build, tune) if stage is not None}
+    newest: dict[tuple[str, str], int] = {}
+    for job in children.jobs:
+        newest[job.kind, job.key] = max(job.attempt, newest.get((job.kind, job.key), 0))
     return tuple(
         job.name
         for job in children.jobs
-        if job.state == RUNNING and not job.deleting and (job.kind, job.key) not in wanted
+        if not job.deleting
+        and _is_obsolete(job, stages.get((job.kind, job.key)), newest[job.kind, job.key])
     )
+
+
+def _is_obsolete(job: JobSeen, stage: Stage | None, newest: int) -> bool:
+    """Whether nobody waits for the Job; a lingering one still tells which attempt was the last."""
+    if stage is None:
+        return job.state == RUNNING or job.lingering
+    kept = stage.result is not None and not stage.fresh
+    return job.lingering and (kept or job.attempt < newest)

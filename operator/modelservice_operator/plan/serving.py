@@ -13,14 +13,21 @@ none (build failed or runs)      -                        what is deployed
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.spec import ModelServiceSpec
+from modelservice_operator.settings import Runtime
 from modelservice_runtime.contract.codec import digest_of
-from modelservice_runtime.contract.model_config import ModelConfig, render_pbtxt, warmup_sizes
+from modelservice_runtime.contract.model_config import (
+    ModelConfig,
+    backend_for,
+    render_pbtxt,
+    warmup_sizes,
+)
 from modelservice_runtime.contract.profile import Profile
-from modelservice_runtime.contract.results import ArtifactSummary
+from modelservice_runtime.contract.results import ArtifactSummary, VariantSummary
 
 from .keys import KEY_LENGTH
 
@@ -59,10 +66,19 @@ def choose_version(newest: Version | None, deployed: Version | None) -> Version 
 
 
 def plan_serving(
-    name: str, version: Version, *, backend: str, spec: ModelServiceSpec
-) -> ServingPlan:
-    """The configuration of ``version``; before there is a profile: batch 1, one instance."""
-    config = _config(name, version, backend, spec)
+    name: str, version: Version, *, runtime: Runtime, spec: ModelServiceSpec
+) -> ServingPlan | None:
+    """The configuration of ``version``; before there is a profile: batch 1, one instance.
+
+    None where ``runtime`` runs none of the artifact's variants: it was built for another one.
+    """
+    runnable = [item for item in version.artifact.variants if item.engine in runtime.engines]
+    if not runnable:
+        return None
+    tuned = [v for v in runnable if version.profile and v.name == version.profile.variant]
+    if not tuned:
+        version = dataclasses.replace(version, profile=None, tuning_key="")
+    config = _config(name, version, (tuned or runnable)[0], runtime, spec)
     words = {"config": render_pbtxt(config), "artifact": version.artifact.digest}
     return ServingPlan(version=version, config=config, config_key=digest_of(words)[:KEY_LENGTH])
 
@@ -80,27 +96,34 @@ def serving_memory_limit(spec: ModelServiceSpec) -> int:
     return int(parse_quantity(text, "spec.serving.resources.limits.memory"))
 
 
-def _config(name: str, version: Version, backend: str, spec: ModelServiceSpec) -> ModelConfig:
+def asks_for_gpu(spec: ModelServiceSpec) -> bool:
+    """Whether a replica gets a GPU or a slice of one: then its model runs there."""
+    return any(name.startswith("nvidia.com/") for name in spec.serving.resources.limits)
+
+
+def _config(
+    name: str,
+    version: Version,
+    variant: VariantSummary,
+    runtime: Runtime,
+    spec: ModelServiceSpec,
+) -> ModelConfig:
     profile, artifact = version.profile, version.artifact
-    if profile is None:
-        return ModelConfig(
-            name=name,
-            backend=backend,
-            max_batch_size=1,
-            interface=artifact.interface,
-            threads=int(serving_cpu(spec)),
-            warmup_batch_sizes=warmup_sizes(1),
-            warmup_inputs=artifact.sample_inputs,
-        )
+    size = profile.max_batch_size if profile else 1
     return ModelConfig(
         name=name,
-        backend=backend,
-        max_batch_size=profile.max_batch_size,
+        backend=backend_for(runtime.backend, variant.engine),
+        variant=variant.name,
+        engine=variant.engine,
+        precision=variant.precision,
+        model_file=variant.model_file,
+        max_batch_size=size,
         interface=artifact.interface,
-        instances=profile.instances,
-        threads=profile.threads,
-        queue_delay_microseconds=profile.queue_delay_microseconds,
-        queue_timeout_microseconds=profile.queue_timeout_microseconds,
-        warmup_batch_sizes=warmup_sizes(profile.max_batch_size),
+        instances=profile.instances if profile else 1,
+        threads=profile.threads if profile else int(serving_cpu(spec)),
+        queue_delay_microseconds=profile.queue_delay_microseconds if profile else 0,
+        queue_timeout_microseconds=profile.queue_timeout_microseconds if profile else 0,
+        warmup_batch_sizes=warmup_sizes(size),
         warmup_inputs=artifact.sample_inputs,
+        gpu=asks_for_gpu(spec),
     )

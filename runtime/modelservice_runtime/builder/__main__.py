@@ -1,66 +1,133 @@
-"""Composition of the build Job: environment → build → termination message and exit code.
+"""Composition of the build: in a Job, or on the machine of whoever made the model.
 
-``MODELSERVICE_JOB`` holds the request (contract ``BuildRequest``) as JSON. Progress goes to
-standard output as JSON lines, everything else to standard error.
+In a Job the environment variable ``MODELSERVICE_JOB`` holds the request (contract
+``BuildRequest``) as JSON; progress goes to standard output as JSON lines, the result to the
+termination message. With a ModelService file as argument everything is read from that file, and
+the artifact and its report are written to ``--out``:
+
+    python -m modelservice_runtime.builder SERVICE.yaml --out build/ [--claims DIR] [--open]
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import ContractError, loads
-from modelservice_runtime.contract.requests import JOB_VARIABLE, BuildRequest, SourceRequest
+from modelservice_runtime.contract.requests import (
+    JOB_VARIABLE,
+    PYTORCH,
+    SOURCE_KINDS,
+    BuildRequest,
+    SourceRequest,
+)
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, BuildResult
 
-from . import building, hardware, results
+from . import building, command, hardware, results
 from .deadline import Deadline
 from .errors import INTERNAL_ERROR, INTERRUPTED, REQUEST_INVALID, BuildError, Interrupted
+from .pickles import torch_environment
+from .producing import Share
+from .progress import Course, JsonLines, Sayer, Terminal
 from .scratch import Scratch
-from .source import ONNX, PYTORCH, fetch_source
+from .source import fetch_source
 from .stages import Build
-from .worker import Limits
+from .worker import Limits, stop_all
 
 _log = logging.getLogger("modelservice_runtime.builder")
 _CHATTY = ("aiobotocore", "botocore", "fsspec", "s3fs", "asyncio")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the Job; the exit code (contract ``exit_codes``)."""
+    """Run; the exit code (contract ``exit_codes``)."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    _set_up_logging()
     signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryDirectory(
         prefix="build-", dir=options.scratch, ignore_cleanup_errors=True
     ) as folder:
         if options.source_digest:
             return _print_source_digest(options.source_digest, Path(folder))
-        result, code = _attempt(os.environ, Path(folder), options.memory_limit)
+        if options.service:
+            signal.signal(signal.SIGINT, _interrupt)
+            return _build_here(options, Path(folder))
+        return _run_job(os.environ, options, Path(folder))
+
+
+def _run_job(environment: Mapping[str, str], options: argparse.Namespace, folder: Path) -> int:
+    share = share_of(environment)
+    say = JsonLines(stream=sys.stdout, course=Course(clock=time.monotonic))
+    result, code = _attempt(lambda: read_request(environment), share, options, folder, say)
+    if share.index > 0:
+        # Whatever is wrong, the first pod meets it as well, and its words count.
+        _log.info("pod %d is done: %s", share.index, result.message)
+        return exit_codes.OK
     _report(result, options.result_file)
     return code
 
 
+def _build_here(options: argparse.Namespace, folder: Path) -> int:
+    options.out.mkdir(parents=True, exist_ok=True)
+    terminal = sys.stderr if options.verbose else _log_to(options.out / command.LOG)
+    requests: list[BuildRequest] = []
+
+    def request() -> BuildRequest:
+        requests.append(command.read_request(options.service, options.out, options.claims))
+        return requests[0]
+
+    say = Terminal(stream=terminal, course=Course(clock=time.monotonic))
+    result, code = _attempt(request, Share(), options, folder, say)
+    command.show(result, requests, options.out, browse=options.open)
+    return code
+
+
+def _log_to(path: Path) -> TextIO:
+    """Let everything that goes to standard error, also of other processes, go to a file.
+
+    Returns the terminal that it went to before.
+    """
+    terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    with path.open("w") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    return terminal
+
+
+def share_of(environment: Mapping[str, str]) -> Share:
+    """Which pod of an Indexed Job this is; the only one elsewhere."""
+    return Share(index=int(environment.get(exit_codes.INDEX_VARIABLE) or 0))
+
+
 def _attempt(
-    environment: Mapping[str, str], folder: Path, memory_limit: int
+    read: Callable[[], BuildRequest],
+    share: Share,
+    options: argparse.Namespace,
+    folder: Path,
+    say: Sayer,
 ) -> tuple[BuildResult, int]:
     """The end of the build as a result and an exit code, whatever happens."""
     key, attempt = "", 0
     try:
-        request = read_request(environment)
+        request = read()
         key, attempt = request.build_key, request.attempt
-        return building.run(_build(request, environment, folder, memory_limit)), exit_codes.OK
+        build = _build(request, options.memory_limit, folder, say)
+        share = dataclasses.replace(
+            share, build=f"{key}/{attempt}", count=request.optimization.parallelism
+        )
+        if share.index > 0:
+            building.help_out(build, share)
+            return results.helped(key, attempt), exit_codes.OK
+        return building.run(build, share), exit_codes.OK
     except BuildError as error:
         _log.exception("the build ended: %s", error.reason)
         return results.failed(key, attempt, error), error.exit_code
@@ -80,22 +147,21 @@ def read_request(environment: Mapping[str, str]) -> BuildRequest:
         request = loads(BuildRequest, environment.get(JOB_VARIABLE, ""))
     except ContractError as error:
         raise BuildError(REQUEST_INVALID, f"{JOB_VARIABLE}: {error}") from error
-    if request.source.kind not in {PYTORCH, ONNX}:
+    if request.source.kind not in SOURCE_KINDS:
         raise BuildError(REQUEST_INVALID, f"unknown kind of source {request.source.kind!r}")
     return request
 
 
-def _build(
-    request: BuildRequest, environment: Mapping[str, str], folder: Path, memory_limit: int
-) -> Build:
+def _build(request: BuildRequest, memory_limit: int, folder: Path, say: Sayer) -> Build:
     scratch = Scratch(root=folder)
     return Build(
         request=request,
         scratch=scratch,
-        environment=scratch.environment(environment),
+        environment=scratch.environment(os.environ) | torch_environment(request.source),
         limits=Limits(memory_bytes=memory_limit or hardware.read_memory_limit()),
         deadline=Deadline.after(request.duration_seconds, time.monotonic()),
         clock=time.monotonic,
+        say=say,
     )
 
 
@@ -121,13 +187,44 @@ def _print_source_digest(uri: str, folder: Path) -> int:
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
     del signal_number, frame
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Interrupted(INTERRUPTED, "the build was told to stop (SIGTERM); nothing was published")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    stop_all()
+    raise Interrupted(INTERRUPTED, "the build was told to stop; nothing was published")
+
+
+def _set_up_logging() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m modelservice_runtime.builder", description=__doc__
+        prog="python -m modelservice_runtime.builder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "service", nargs="?", type=Path, help="YAML file with a ModelService: build it here"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build"),
+        help="folder for the artifact and its report (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--claims",
+        type=Path,
+        default=Path(),
+        help="folder with a folder for each claim of pvc:// addresses (default: this one)",
+    )
+    parser.add_argument("--open", action="store_true", help="open the report in the browser")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="the log of every process to the terminal, not to build.log",
     )
     parser.add_argument(
         "--scratch", type=Path, help="folder for everything that is written (default: $TMPDIR)"
@@ -136,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         "--result-file",
         type=Path,
         default=Path(TERMINATION_MESSAGE_PATH),
-        help="where the result goes (default: %(default)s)",
+        help="where a Job's result goes (default: %(default)s)",
     )
     parser.add_argument(
         "--memory-limit",

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
 import stat
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from .errors import SOURCE_NOT_FOUND, SOURCE_UNSAFE, UserError
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
+#: What the standard library raises of bytes that are none of these, or of two entries of which
+#: one is a file where the other needs a folder. RuntimeError: encrypted, or packed in a rare way.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.ReadError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
 
 
 def is_archive(name: str) -> bool:
@@ -21,7 +36,7 @@ def unpack(archive: Path, target: Path, uri: str) -> None:
     """Extract ``archive`` into ``target``. An archive of one folder gives that folder's content.
 
     Raises:
-        UserError: it is damaged, or holds links or paths that reach outside.
+        UserError: it is damaged or encrypted, or holds links or paths that reach outside.
         OSError: ``target`` cannot be written.
     """
     try:
@@ -29,7 +44,7 @@ def unpack(archive: Path, target: Path, uri: str) -> None:
             _unzip(archive, target, uri)
         else:
             _untar(archive, target)
-    except (zipfile.BadZipFile, tarfile.ReadError, EOFError) as error:
+    except _DAMAGED as error:
         raise UserError(
             SOURCE_NOT_FOUND, f"{uri}: the archive is damaged or of another kind: {error}"
         ) from error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 from modelservice_runtime.contract.manifest import Manifest
 from modelservice_runtime.contract.requests import BuildRequest
@@ -13,17 +12,16 @@ from modelservice_runtime.store.committing import check_writable
 from modelservice_runtime.store.errors import StoreError
 from modelservice_runtime.store.opening import Store, open_store
 
-from . import publishing, requirements, results
+from . import publishing, results, search
 from .assembling import assemble
-from .candidates import make_candidate
 from .errors import STORE_CONFLICT, Infrastructure, from_store
-from .progress import say
+from .producing import Share
 from .scratch import scratch_errors
-from .source import fetch_source
+from .setting_out import set_out
 from .stages import Build
 
 
-def run(build: Build) -> BuildResult:
+def run(build: Build, share: Share) -> BuildResult:
     """Build and publish, unless an earlier run of this attempt did; the result of a success.
 
     Raises:
@@ -33,38 +31,42 @@ def run(build: Build) -> BuildResult:
         store = open_store(build.request.artifact_uri)
         before = publishing.find_published(store, build.request)
         if before is not None:
-            say("done", "an earlier run of this attempt published the artifact")
+            build.say("done", "an earlier run of this attempt published the artifact")
             return results.published(build.request, before, again=True)
         check_writable(store)
         with scratch_errors(build.scratch):
-            return _build(build, store)
+            return _build(build, store, share)
     except StoreError as error:
         raise from_store(error) from error
 
 
-def _build(build: Build, store: Store) -> BuildResult:
-    build.scratch.create()
-    with build.stage("source", f"fetching {build.request.source.uri}"):
-        digest = fetch_source(build.request.source, build.scratch.source)
-    with build.stage("requirements", f"source {digest}; installing its requirements, if any"):
-        module_path = _install(build)
-    candidate = make_candidate(build, module_path)
-    with build.stage("publish", f"writing to {build.request.artifact_uri}"):
-        manifest = assemble(build, candidate, digest, datetime.now(UTC))
-        committed = publishing.publish(store, manifest, build.scratch.artifact)
+def help_out(build: Build, share: Share) -> None:
+    """Produce this pod's share of the candidates into the store; judge and publish nothing.
+
+    Raises:
+        BuildError: whatever is wrong; the first pod meets it too, and says it.
+    """
+    try:
+        store = open_store(build.request.artifact_uri)
+        if publishing.find_published(store, build.request) is not None:
+            return
+        with scratch_errors(build.scratch), ExitStack() as processes:
+            search.produce_only(build, set_out(build, processes), share)
+    except StoreError as error:
+        raise from_store(error) from error
+
+
+def _build(build: Build, store: Store, share: Share) -> BuildResult:
+    with ExitStack() as processes:
+        finding = search.find(build, set_out(build, processes), share)
+        with build.stage("publish", f"writing to {build.request.artifact_uri}"):
+            manifest = assemble(build, finding, datetime.now(UTC))
+            committed = publishing.publish(store, manifest, build.scratch.artifact)
     if not committed:
         manifest = _of_winner(store, build.request)
     result = results.published(build.request, manifest, again=not committed)
-    say("done", result.message)
+    build.say("done", result.message)
     return result
-
-
-def _install(build: Build) -> list[Path]:
-    timeout = build.deadline.remaining(build.clock())
-    try:
-        return requirements.install(build.scratch, build.environment, timeout)
-    except subprocess.TimeoutExpired as error:
-        raise build.deadline.exceeded("installing requirements") from error
 
 
 def _of_winner(store: Store, request: BuildRequest) -> Manifest:

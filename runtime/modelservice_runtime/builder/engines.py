@@ -8,18 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from modelservice_runtime.contract.codec import decode
-from modelservice_runtime.contract.requests import SourceRequest
+from modelservice_runtime.contract.requests import (
+    AOTI,
+    ONNX,
+    ONNXRUNTIME,
+    OPENVINO,
+    PYTORCH,
+    TENSORFLOW,
+    TENSORRT,
+    TORCH_EXPORT,
+    SourceRequest,
+)
 from modelservice_runtime.contract.tensors import ModelInterface
 
 from .deadline import Deadline
 from .errors import ENTRYPOINT_TIMED_OUT, OutOfTime
-from .source import ONNX
 from .tensors import Arrays, read
 from .worker import Limits, Worker
 
 _PACKAGE = "modelservice_runtime.builder"
 SOURCE_MODEL = "source model"
-ARTIFACT = "artifact"
+_SOURCE_WORKERS = {
+    PYTORCH: "torch_worker",
+    TORCH_EXPORT: "torch_export_worker",
+    ONNX: "onnx_worker",
+    TENSORFLOW: "tensorflow_worker",
+}
+_CANDIDATE_WORKERS = {
+    ONNXRUNTIME: "onnx_worker",
+    OPENVINO: "openvino_worker",
+    AOTI: "aoti_worker",
+    TENSORRT: "tensorrt_worker",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +67,15 @@ class ModelProcess:
     def load(self, source: Path, request: SourceRequest, paths: list[Path], to: Path) -> Prepared:
         """Load the source's model, write its example inputs to the file ``to``."""
         arguments: dict[str, Any] = {"source": str(source), "samples_file": str(to)}
-        if request.kind != ONNX:
+        if request.kind == PYTORCH:
             arguments = {
                 "source": str(source),
                 "name": request.entrypoint,
                 "module_path": [str(path) for path in paths],
                 "samples": str(to),
             }
+        if request.kind == TENSORFLOW:
+            arguments["module_path"] = [str(path) for path in paths]
         doing = f"running entrypoint {request.entrypoint!r}" if request.entrypoint else "loading"
         reply = self._ask("load", doing, self._deadline.entrypoint_seconds, **arguments)
         return Prepared(notes=tuple(reply["notes"]))
@@ -65,9 +87,9 @@ class ModelProcess:
         )
         return Prepared(techniques=tuple(reply["techniques"]), versions=reply["versions"])
 
-    def open(self, model: Path) -> tuple[ModelInterface, Mapping[str, str]]:
-        """Open the artifact; its interface and the versions that read it."""
-        reply = self._ask("open", "opening the artifact", model=str(model))
+    def open(self, model: Path, precision: str) -> tuple[ModelInterface, Mapping[str, str]]:
+        """Open a candidate's model file; its interface and the versions that read it."""
+        reply = self._ask("open", "opening it", model=str(model), precision=precision)
         return decode(ModelInterface, reply["interface"]), reply["versions"]
 
     def run(self, inputs: Path, outputs: Path) -> Arrays:
@@ -81,7 +103,11 @@ class ModelProcess:
         return [float(taken) for taken in reply["milliseconds"]]
 
     def _ask(
-        self, command: str, doing: str, at_most: float | None = None, **arguments: object
+        self,
+        command: str,
+        doing: str,
+        at_most: float | None = None,
+        **arguments: Any,  # noqa: ANN401 - JSON
     ) -> Any:  # noqa: ANN401 - JSON
         remaining = self._deadline.remaining(self._clock())
         timeout = remaining if at_most is None else min(at_most, remaining)
@@ -97,14 +123,13 @@ def start_source(
     request: SourceRequest, *, environment: Mapping[str, str], cwd: Path, limits: Limits
 ) -> Worker:
     """The worker process that fits the source's kind."""
-    module = "onnx_worker" if request.kind == ONNX else "torch_worker"
-    return Worker(
-        SOURCE_MODEL, f"{_PACKAGE}.{module}", environment=environment, cwd=cwd, limits=limits
-    )
+    module = f"{_PACKAGE}.{_SOURCE_WORKERS[request.kind]}"
+    return Worker(SOURCE_MODEL, module, environment=environment, cwd=cwd, limits=limits)
 
 
-def start_artifact(*, environment: Mapping[str, str], cwd: Path, limits: Limits) -> Worker:
-    """The worker process of the artifact."""
-    return Worker(
-        ARTIFACT, f"{_PACKAGE}.onnx_worker", environment=environment, cwd=cwd, limits=limits
-    )
+def start_candidate(
+    name: str, engine: str, *, environment: Mapping[str, str], cwd: Path, limits: Limits
+) -> Worker:
+    """The worker process of a candidate; ``name`` is how messages call it."""
+    module = f"{_PACKAGE}.{_CANDIDATE_WORKERS[engine]}"
+    return Worker(name, module, environment=environment, cwd=cwd, limits=limits)

@@ -14,11 +14,13 @@ import importlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from modelservice_runtime.contract.requests import PYTORCH
 
 from .errors import (
     ENTRYPOINT_FAILED,
@@ -27,6 +29,8 @@ from .errors import (
     EXAMPLE_INPUTS_INVALID,
     UserError,
 )
+from .pickles import is_refused_load, not_pinned, watching
+from .places import place_of
 from .tensors import check_name, check_rows, datatype
 from .worker_loop import is_out_of_memory
 
@@ -47,20 +51,26 @@ class Loaded:
     notes: tuple[str, ...] = ()
 
 
-def load(source: Path, entrypoint: str, module_path: list[str]) -> Loaded:
-    """Import, call and check the entrypoint. ``module_path``: the requirements' folders.
+def load(source: Path, entrypoint: str, module_path: list[str], *, pinned: bool = False) -> Loaded:
+    """Import, call and check the entrypoint.
+
+    ``module_path``: the requirements' folders; ``pinned``: a digest pins the source's bytes, so
+    its code may unpickle what it likes, and a note says so.
 
     Raises:
-        UserError: it does not exist, raises, or returns something else than promised.
+        UserError: it does not exist, raises, returns something else than promised, or unpickles
+            without a pin.
     """
     sys.path[:0] = [str(source), *module_path]
     importlib.invalidate_caches()
-    returned = call(find(entrypoint), entrypoint)
-    return check(returned, entrypoint)
+    with watching(strict=not pinned) as watch:
+        returned = call(find(entrypoint), entrypoint)
+    loaded = check(returned, entrypoint)
+    return replace(loaded, notes=(*loaded.notes, *watch.notes()))
 
 
-def find(entrypoint: str) -> Callable[[], object]:
-    """The function behind ``module:function``.
+def find(entrypoint: str) -> Callable[..., object]:
+    """The function behind ``module:function``, the model's or the training's.
 
     Raises:
         UserError: no such module or function, or the module fails to import.
@@ -77,9 +87,9 @@ def find(entrypoint: str) -> Callable[[], object]:
                 f"entrypoint {entrypoint!r}: the source has no module {error.name!r}; the folder"
                 f" given as uri must hold {module_name.replace('.', '/')}.py",
             ) from error
-        raise _failed(entrypoint, error, "add it to requirements.txt, with hashes") from error
+        raise failed(entrypoint, error, "add it to requirements.txt, with hashes") from error
     except (Exception, SystemExit) as error:
-        raise _failed(entrypoint, error) from error
+        raise failed(entrypoint, error) from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise UserError(
@@ -98,20 +108,30 @@ def call(function: Callable[[], object], entrypoint: str) -> object:
     try:
         return function()
     except (Exception, SystemExit) as error:
-        raise _failed(entrypoint, error) from error
+        raise failed(entrypoint, error) from error
 
 
-def _failed(entrypoint: str, error: BaseException, advice: str = "") -> UserError | MemoryError:
+def failed(entrypoint: str, error: BaseException, advice: str = "") -> UserError | MemoryError:
+    """What the user's function raised, as the build's error with the place in the user's code."""
+    if isinstance(error, UserError):
+        return error
     if is_out_of_memory(error):
         return MemoryError(str(error))
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    where = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+    where = place_of(error) or _last_place(error)
+    if is_refused_load(error):
+        return not_pinned(f"entrypoint {entrypoint!r} loads a pickle at {where}", PYTORCH)
     words = f"{type(error).__name__}: {error}"[:400]
     return UserError(
         ENTRYPOINT_FAILED,
-        f"entrypoint {entrypoint!r} raised {words}{where}" + (f"; {advice}" if advice else ""),
+        f"entrypoint {entrypoint!r} raised {words}"
+        + (f" at {where}" if where else "")
+        + (f"; {advice}" if advice else ""),
     )
+
+
+def _last_place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def check(returned: object, entrypoint: str) -> Loaded:

@@ -5,6 +5,7 @@ BuildError                          exit code
 │   SourceNotFound                      nothing (usable) lies at the source's address
 │   SourceUnsafe                        an archive or link reaches outside the source
 │   SourceDigestMismatch                the bytes are not the pinned ones
+│   PickleNotPinned                     it would be unpickled, and no digest pins its bytes
 │   RequirementsNotInstallable          requirements.txt cannot be installed
 │   EntrypointNotFound                  no such module or function
 │   EntrypointFailed                    it raised, or ended the process
@@ -13,6 +14,7 @@ BuildError                          exit code
 │   ExampleInputsInvalid                the inputs do not fit the contract or the module
 │   ModelInvalid                        the model itself cannot be served (types, batch, ONNX)
 │   ExportFailed                        torch.export or the ONNX exporter refused it
+│   EvaluationDataInvalid               evaluation data or metric do not fit the model
 ├── Rejected                        11  built, but not equal enough
 │   ParityRejected
 ├── OutOfTime                       12

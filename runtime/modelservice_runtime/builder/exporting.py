@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,11 @@ import torch
 from torch.export import Dim
 
 from .errors import EXPORT_FAILED, UserError
-from .module_calls import Tensors
-from .worker_loop import is_out_of_memory
+from .export_refusals import cannot_convert, cannot_trace
+from .module_calls import Tensors, few_rows
 
 #: A batch of 0 or 1 would be baked into the graph as a constant.
-_EXPORT_ROWS = 3
-_MAX_WORDS = 500
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+EXPORT_ROWS = 3
 #: protobuf's own limit for one file.
 _MAX_FILE_BYTES = 2**31 - 1
 TECHNIQUES = ("torch.export", "onnx-decompositions", "onnxscript-optimize", "strip-metadata")
@@ -37,39 +34,64 @@ def export(
     """Write the module as ONNX to ``target``; the names of the tensors are kept.
 
     Raises:
-        UserError: it cannot be exported; the exporter's own essential words.
+        UserError: it cannot be exported; the exporter's own essential words and the place.
+        MemoryError: an allocation failed.
+    """
+    # As the user's function is called: by name.
+    rows = few_rows(inputs, EXPORT_ROWS)
+    shapes = dynamic_shapes(inputs, dynamic_axes, max_batch_size)
+    program = trace(module, (), rows, shapes)
+    write(program, list(inputs), list(output_names), target)
+
+
+def trace(
+    module: torch.nn.Module,
+    positional: tuple[torch.Tensor, ...],
+    named: Tensors,
+    shapes: Mapping[str, Any],
+) -> torch.export.ExportedProgram:
+    """``torch.export.export``, its refusals in words.
+
+    Raises:
+        UserError: it refuses; the message names the place in the user's code.
+        MemoryError: an allocation failed.
+    """
+
+    def attempt() -> torch.export.ExportedProgram:
+        return torch.export.export(module, positional, kwargs=named, dynamic_shapes=shapes)
+
+    try:
+        return attempt()
+    except Exception as error:
+        raise cannot_trace(error, attempt) from error
+
+
+def write(
+    program: torch.export.ExportedProgram, inputs: list[str], outputs: list[str], target: Path
+) -> None:
+    """Write ``program`` as ONNX to ``target`` with these names, in the program's order.
+
+    Raises:
+        UserError: ONNX has no word for an operator, or an output is no output.
         MemoryError: an allocation failed.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    rows = {name: _few_rows(tensor) for name, tensor in inputs.items()}
-    shapes = dynamic_shapes(inputs, dynamic_axes, max_batch_size)
     try:
-        # As the user's function is called: by name.
-        exported = torch.export.export(module, (), kwargs=rows, dynamic_shapes=shapes)
-    except Exception as error:
-        raise _failed("torch.export", error) from error
-    try:
-        program = torch.onnx.export(
-            exported,
-            (),
-            kwargs=rows,
-            dynamo=True,
-            external_data=False,
-            optimize=True,
-            verbose=False,
+        converted = torch.onnx.export(
+            program, (), dynamo=True, external_data=False, optimize=True, verbose=False
         )
-        _name(program.model.graph, list(inputs), list(output_names))
-        _save(program, target)
+        _name(converted.model.graph, inputs, outputs)
+        _save(converted, target)
     except Exception as error:
-        raise _failed("the ONNX exporter", error) from error
-    _check_names(target, list(inputs), list(output_names))
+        raise cannot_convert(error) from error
+    _check_names(target, inputs, outputs)
 
 
 def dynamic_shapes(
     inputs: Tensors, dynamic_axes: Mapping[str, Mapping[int, str]], max_batch_size: int
 ) -> dict[str, dict[int, Any]]:
     """torch.export's dynamic shapes: axis 0 is ``batch`` everywhere, others as the user says."""
-    batch = Dim("batch", min=1, max=max(max_batch_size, _EXPORT_ROWS))
+    batch = Dim("batch", min=1, max=max(max_batch_size, EXPORT_ROWS))
     named: dict[str, Any] = {}
     shapes: dict[str, dict[int, Any]] = {}
     for name in inputs:
@@ -79,10 +101,6 @@ def dynamic_shapes(
         }
         shapes[name] = {0: batch, **axes}
     return shapes
-
-
-def _few_rows(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor[torch.arange(_EXPORT_ROWS) % len(tensor)]
 
 
 def _name(graph: Any, inputs: list[str], outputs: list[str]) -> None:  # noqa: ANN401 - onnx_ir, untyped
@@ -124,24 +142,3 @@ def _check_names(target: Path, inputs: list[str], outputs: list[str]) -> None:
             f"the exported graph has inputs {found[0]} and outputs {found[1]}, expected {inputs}"
             f" and {outputs}; an output must be computed from the inputs",
         )
-
-
-def _failed(step: str, error: Exception) -> UserError | MemoryError:
-    if is_out_of_memory(error):
-        return MemoryError(str(error))
-    return UserError(
-        EXPORT_FAILED,
-        f"the module cannot be exported; {step} says: {essential(error)}; avoid Python control"
-        " flow and data access (.item(), .numpy()) that depend on the values of tensors",
-    )
-
-
-def essential(error: BaseException) -> str:
-    """The innermost cause's first sentences, without colours, code frames and how-tos."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [_ANSI.sub("", line).strip() for line in str(error).splitlines()]
-    said = [
-        line for line in lines if line and not line.startswith(("File ", "(", "- ", "The above"))
-    ]
-    return f"{type(error).__name__}: {' '.join(said[:4])}"[:_MAX_WORDS]

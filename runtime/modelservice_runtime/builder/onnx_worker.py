@@ -15,11 +15,12 @@ import onnxruntime
 
 from modelservice_runtime.contract.codec import encode
 
-from . import onnx_model, samples, timing
+from . import onnx_model, onnx_providers, samples, timing
 from .errors import MODEL_INVALID, UserError
 from .tensors import read, specs, write
 from .worker_loop import Handler, Reply, is_out_of_memory, serve
 
+ON_THE_CPU: onnx_providers.Providers = ((onnx_providers.CPU, {}),)
 _VERSIONS = ("onnx", "onnxruntime", "onnxscript")
 
 
@@ -53,10 +54,15 @@ class OnnxEngine:
         onnx_model.tidy(self._model, Path(target))
         return {"techniques": list(onnx_model.TECHNIQUES), "versions": _versions()}
 
-    def open(self, model: str) -> Reply:
-        """The artifact: its interface, sessions as it will be served."""
+    def open(self, model: str, precision: str) -> Reply:
+        """A candidate: its interface, a session as it will be served.
+
+        ``precision`` does not matter: an ONNX graph says in itself what is computed in what.
+        """
+        del precision
         interface = onnx_model.check(Path(model))
-        self._runner = self._timed = _session(Path(model), optimized=True)
+        providers = onnx_providers.beside(Path(model))
+        self._runner = self._timed = _session(Path(model), optimized=True, providers=providers)
         return {"interface": encode(interface), "versions": _versions()}
 
     def run(self, inputs: str, outputs: str) -> Reply:
@@ -79,7 +85,9 @@ class OnnxEngine:
         return {"milliseconds": timing.repeat(lambda: self._timed.run(None, arrays), seconds)}
 
 
-def _session(model: Path, *, optimized: bool) -> Any:  # noqa: ANN401 - untyped package
+def _session(
+    model: Path, *, optimized: bool, providers: onnx_providers.Providers = ON_THE_CPU
+) -> Any:  # noqa: ANN401 - untyped package
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -88,7 +96,7 @@ def _session(model: Path, *, optimized: bool) -> Any:  # noqa: ANN401 - untyped 
         levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
     )
     try:
-        return onnxruntime.InferenceSession(str(model), options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(model), options, list(providers))
     except Exception as error:
         if is_out_of_memory(error):
             raise MemoryError(str(error)) from error

@@ -41,9 +41,13 @@ def compare(
     actual: Mapping[str, np.ndarray],
     *,
     batch: int,
-    tolerance: ParityTolerance,
+    tolerance: ParityTolerance | None,
 ) -> tuple[Difference, ...]:
-    """One ``Difference`` per expected output, in its order."""
+    """One ``Difference`` per expected output, in its order.
+
+    Without a ``tolerance`` only what cannot be served at all is refused: a missing output, another
+    type or shape, NaN and Inf; the task metric decides on the rest.
+    """
     return tuple(
         _compare_one(name, array, actual.get(name), batch, tolerance)
         for name, array in expected.items()
@@ -81,7 +85,7 @@ def _compare_one(
     expected: np.ndarray,
     actual: np.ndarray | None,
     batch: int,
-    tolerance: ParityTolerance,
+    tolerance: ParityTolerance | None,
 ) -> Difference:
     reason = _misfit(expected, actual)
     if reason or actual is None:
@@ -99,7 +103,9 @@ def _compare_one(
             "max_relative": _largest(absolute[b != 0] / np.abs(b[b != 0])),
             "cosine": _cosine(a, b),
         }
-        reason = _excess(absolute, b, tolerance, exact=exact) or _low(figures["cosine"], tolerance)
+        if tolerance is not None:
+            reason = _excess(absolute, b, tolerance, exact=exact)
+            reason = reason or _low(figures["cosine"], tolerance)
     return Difference(output=name, batch=batch, **figures, reason=reason)
 
 

@@ -54,13 +54,24 @@ class Scratch:
         """The artifact's files as they will be published."""
         return self.root / "artifact"
 
+    @property
+    def candidates(self) -> Path:
+        """A folder for each candidate."""
+        return self.root / "candidates"
+
+    @property
+    def evaluation(self) -> Path:
+        """The evaluation data and its parts."""
+        return self.root / "evaluation"
+
     def create(self) -> None:
         """Make the folders.
 
         Raises:
             OSError: the scratch folder cannot be written.
         """
-        for folder in (self.source, self.prefix, self.work, self.artifact, self._home, self._tmp):
+        folders = (self.source, self.prefix, self.work, self.artifact, self.candidates)
+        for folder in (*folders, self.evaluation, self._home, self._tmp):
             folder.mkdir(parents=True, exist_ok=True)
 
     @property

@@ -15,8 +15,8 @@ from modelservice_runtime.store.opening import Store, open_store
 from .archives import SUFFIXES, is_archive, unpack
 from .errors import SOURCE_DIGEST_MISMATCH, SOURCE_NOT_FOUND, SOURCE_UNSAFE, UserError, from_store
 
-PYTORCH = "pytorch"
-ONNX = "onnx"
+#: One file can be a whole source.
+MODEL_SUFFIXES = (".keras", ".onnx", ".pt2")
 
 
 def fetch_source(request: SourceRequest, target: Path) -> str:
@@ -53,7 +53,7 @@ def check_pin(request: SourceRequest, digest: str) -> None:
 
 
 def _fetch(uri: str, target: Path) -> None:
-    store = open_store(uri)
+    store = open_store(uri, public=True)
     name = PurePosixPath(urlsplit(uri).path).name
     if _is_file(store, name):
         _fetch_file(store, name, target)
@@ -63,12 +63,12 @@ def _fetch(uri: str, target: Path) -> None:
 
 def _is_file(store: Store, name: str) -> bool:
     if store.scheme in {"http", "https"}:
-        if is_archive(name) or name.endswith(".onnx"):
+        if is_archive(name) or name.endswith(MODEL_SUFFIXES):
             return True
         raise UserError(
             SOURCE_NOT_FOUND,
             f"{store.uri}: over {store.scheme} the source must be one file: an archive"
-            f" ({', '.join(SUFFIXES)}) or a .onnx model",
+            f" ({', '.join(SUFFIXES)}) or a model ({', '.join(MODEL_SUFFIXES)})",
         )
     with explained(store.uri):
         return bool(store.filesystem.isfile(store.root))

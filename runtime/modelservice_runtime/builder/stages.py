@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from modelservice_runtime.contract.requests import BuildRequest
 
 from .deadline import Deadline
-from .progress import say
+from .progress import Sayer
 from .scratch import Scratch
 from .worker import Limits
 
@@ -18,7 +18,7 @@ from .worker import Limits
 class Build:
     """One attempt. ``clock``: seconds, monotonic. ``seconds``: per stage, filled in on the way.
 
-    ``environment``: for pip and the workers, without secrets.
+    ``environment``: for pip and the workers, without secrets. ``say``: tells of the progress.
     """
 
     request: BuildRequest
@@ -27,6 +27,7 @@ class Build:
     limits: Limits
     deadline: Deadline
     clock: Callable[[], float]
+    say: Sayer
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -37,7 +38,8 @@ class Build:
             OutOfTime: the deadline has passed.
         """
         self.deadline.check(self.clock(), f"about to begin the stage {name!r}")
-        say(name, message)
+        self.say(name, message)
         begin = self.clock()
         yield
-        self.seconds[name] = round(self.clock() - begin, 2)
+        # The stages of the search come once in each wave.
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + self.clock() - begin, 2)

@@ -9,8 +9,9 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,9 @@ from .errors import (
     ENTRYPOINT_OUT_OF_MEMORY,
     ENTRYPOINT_TIMED_OUT,
     INTERNAL_ERROR,
+    INTERRUPTED,
     BuildError,
+    Interrupted,
     OutOfTime,
     UserError,
 )
@@ -37,11 +40,31 @@ _MEMORY_ADVICE = (
 )
 
 
+#: Set once, when the pod is told to go: threads that are about to start a process must not.
+_stopping = threading.Event()
+
+
+def stop_all() -> None:
+    """Kill every worker and let none start any more: whoever waits for one is free at once."""
+    _stopping.set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """``memory_bytes``: for all processes of the Job together, 0 for none."""
 
     memory_bytes: int
+
+
+class Stopped(Exception):  # noqa: N818 - said of the work, which is not wanted any more
+    """What was asked for is not needed any more; the process was killed."""
+
+
+def _never() -> bool:
+    return False
 
 
 class Worker:
@@ -50,6 +73,8 @@ class Worker:
     def __init__(
         self, name: str, module: str, *, environment: Mapping[str, str], cwd: Path, limits: Limits
     ) -> None:
+        if _stopping.is_set():
+            raise Interrupted(INTERRUPTED, "the build was told to stop")
         self.name = name
         self.peak_bytes = 0
         self._limits = limits
@@ -80,21 +105,30 @@ class Worker:
     ) -> None:
         self.close()
 
-    def ask(self, command: str, *, timeout: float, doing: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
+    def ask(
+        self,
+        command: str,
+        *,
+        timeout: float,
+        doing: str,
+        stop: Callable[[], bool] = _never,
+        **arguments: object,
+    ) -> Any:  # noqa: ANN401 - JSON
         """Send ``command``, wait at most ``timeout`` seconds for its result.
 
-        ``doing``: for messages, ``running the entrypoint`` …
+        ``doing``: for messages, ``running the entrypoint`` …; ``stop``: asked all the time.
 
         Raises:
             UserError: the command was refused, or the process died of the user's code.
             OutOfTime: ``timeout`` passed; the process is killed.
+            Stopped: ``stop`` said so; the process is killed.
         """
         text = json.dumps({"command": command, "arguments": arguments}) + "\n"
         assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(text.encode())
             self._process.stdin.flush()
-        line = self._wait_for_line(timeout, doing)
+        line = self._wait_for_line(timeout, doing, stop)
         reply = json.loads(line)
         self.peak_bytes = max(self.peak_bytes, int(reply.get("peakBytes", 0)))
         if "error" in reply:
@@ -113,7 +147,7 @@ class Worker:
             os.close(self._replies)
             self._replies = -1
 
-    def _wait_for_line(self, timeout: float, doing: str) -> bytes:
+    def _wait_for_line(self, timeout: float, doing: str, stop: Callable[[], bool]) -> bytes:
         end = time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
             selector.register(self._replies, selectors.EVENT_READ)
@@ -122,6 +156,9 @@ class Worker:
                     self._read(doing)
                 elif time.monotonic() >= end:
                     raise self._timed_out(timeout, doing)
+                if stop():
+                    self.close()
+                    raise Stopped(doing)
                 self._watch_memory(doing)
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
@@ -133,11 +170,19 @@ class Worker:
         self._buffer += data
 
     def _watch_memory(self, doing: str) -> None:
-        used = resident_bytes()
         limit = self._limits.memory_bytes
-        if limit and used > limit * _WATCHDOG_SHARE:
+        if not limit:
+            return
+        used = resident_bytes()
+        if used > limit * _WATCHDOG_SHARE and self._is_largest():
             self.close()
             raise out_of_memory(self.name, doing, max(self.peak_bytes, used), limit)
+
+    def _is_largest(self) -> bool:
+        """Whether this process takes more than any beside it, which may be at work too."""
+        children = psutil.Process().children()
+        largest = max(children, key=_family_bytes, default=None)
+        return largest is None or largest.pid == self._process.pid
 
     def _timed_out(self, timeout: float, doing: str) -> OutOfTime:
         """Stop the child; its stack goes to the log first, so that the user sees where it hangs."""
@@ -166,8 +211,15 @@ def resident_bytes() -> int:
 
     That is what counts against a container's limit; pages of libraries can be dropped.
     """
-    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    return sum(_private_bytes(process) for process in family)
+    return _family_bytes(psutil.Process())
+
+
+def _family_bytes(process: psutil.Process) -> int:
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    return sum(_private_bytes(member) for member in family)
 
 
 def _private_bytes(process: psutil.Process) -> int:
@@ -191,7 +243,7 @@ def explain_death(returncode: int, name: str, doing: str, peak_bytes: int) -> Us
     return UserError(
         ENTRYPOINT_FAILED,
         f"{name}: {doing} ended the process with exit code {returncode} instead of returning"
-        " (os._exit?); return the module and its example inputs",
+        " (os._exit?)",
     )
 
 

@@ -11,6 +11,10 @@ code    meaning                                             what the operator do
 137     killed, mostly at its memory limit                  fails at once, says why
 other   a crash                                             retries, at most twice
 ======  ==================================================  =========================
+
+A build of several pods is an Indexed Job, and index 0 is the build. 10, 11 and 12 end the Job
+whichever pod exits so; therefore an index above 0 never does: it exits with 0 whatever became of
+its candidates, with 20 where the store is gone, or it crashes.
 """
 
 OK = 0
@@ -19,6 +23,9 @@ REJECTED = 11
 DEADLINE = 12
 INFRASTRUCTURE = 20
 KILLED = 137
+
+#: Set by Kubernetes in the pods of an Indexed Job.
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 
 #: A retry cannot help: the Job fails at once (``podFailurePolicy: FailJob``).
 FINAL = (USER_ERROR, REJECTED, DEADLINE, KILLED)

@@ -11,25 +11,51 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .store_layout import MODEL_FILE
+from .requests import AOTI, ONNXRUNTIME, OPENVINO, TENSORRT
 from .tensors import ModelInterface, TensorSpec
 
 PYTHON_BACKEND = "python"
 ONNXRUNTIME_BACKEND = "onnxruntime"
+TENSORRT_BACKEND = "tensorrt"
+#: What a runtime may say: ``python``, all models run in our runner; ``onnxruntime``, in Triton's
+#: own backends.
 BACKENDS = (ONNXRUNTIME_BACKEND, PYTHON_BACKEND)
+#: What a configuration may name.
+TRITON_BACKENDS = (ONNXRUNTIME_BACKEND, PYTHON_BACKEND, TENSORRT_BACKEND)
+#: Engines that a runtime can run. Not OpenVINO in Triton's own backend: it cannot be told to
+#: compute in fp32 (it has HINT_BF16 alone, and takes bf16 by itself where the CPU has it), and it
+#: refuses batches that are not full, or pads them.
+RUNTIME_ENGINES = {
+    PYTHON_BACKEND: (ONNXRUNTIME, OPENVINO, AOTI),
+    ONNXRUNTIME_BACKEND: (ONNXRUNTIME, TENSORRT),
+}
+_OWN_BACKEND = {ONNXRUNTIME: ONNXRUNTIME_BACKEND, TENSORRT: TENSORRT_BACKEND}
+RUNNER_FILE = "model.py"
+
+
+class BackendError(ValueError):
+    """A runtime cannot run an engine; the message names both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """One model's serving settings.
 
+    ``backend``: Triton's (``backend_for``). ``variant``, ``engine``, ``precision``,
+    ``model_file``: of the artifact's variant that is served; the runner reads them from the
+    configuration, and so does whoever asks Triton what it serves.
     ``queue_timeout_microseconds``: 0 renders no queue policy (in Triton 0 means no limit).
     ``warmup_batch_sizes``: each runs on every instance before the model is ready, with the
     artifact's sample (files ``warmup/<input name>``, one row each, shaped ``warmup_inputs``).
+    ``gpu``: instances run on a GPU; a TensorRT engine does in any case.
     """
 
     name: str
     backend: str
+    variant: str
+    engine: str
+    precision: str
+    model_file: str
     max_batch_size: int
     interface: ModelInterface
     instances: int = 1
@@ -38,6 +64,27 @@ class ModelConfig:
     queue_timeout_microseconds: int = 0
     warmup_batch_sizes: tuple[int, ...] = ()
     warmup_inputs: tuple[TensorSpec, ...] = ()
+    gpu: bool = False
+
+
+def backend_for(runtime_backend: str, engine: str) -> str:
+    """Triton's backend for a variant of ``engine`` in a runtime that says ``runtime_backend``.
+
+    Raises:
+        BackendError: such a runtime cannot run it, or is none.
+    """
+    if runtime_backend not in RUNTIME_ENGINES:
+        known = ", ".join(BACKENDS)
+        raise BackendError(
+            f"backend {runtime_backend!r} of a runtime is unknown; known are {known}"
+        )
+    engines = RUNTIME_ENGINES[runtime_backend]
+    if engine not in engines:
+        raise BackendError(
+            f"a runtime with backend {runtime_backend!r} cannot run engine {engine!r};"
+            f" it runs {', '.join(engines)}"
+        )
+    return PYTHON_BACKEND if runtime_backend == PYTHON_BACKEND else _OWN_BACKEND[engine]
 
 
 def warmup_sizes(max_batch_size: int) -> tuple[int, ...]:
@@ -51,11 +98,11 @@ def render_pbtxt(config: ModelConfig) -> str:
         f"name: {_quoted(config.name)}",
         f"backend: {_quoted(config.backend)}",
         f"max_batch_size: {config.max_batch_size}",
-        f"default_model_filename: {_quoted(_model_file(config.backend))}",
+        f"default_model_filename: {_quoted(_default_file(config))}",
     ]
     lines += _tensors("input", config.interface.inputs)
     lines += _tensors("output", config.interface.outputs)
-    lines += [f"instance_group {{ count: {config.instances} kind: KIND_CPU }}"]
+    lines += [f"instance_group {{ count: {config.instances} kind: {_kind(config)} }}"]
     lines += _dynamic_batching(config)
     lines += _parameters(config)
     for size in config.warmup_batch_sizes:
@@ -63,8 +110,15 @@ def render_pbtxt(config: ModelConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _model_file(backend: str) -> str:
-    return MODEL_FILE if backend == ONNXRUNTIME_BACKEND else "model.py"
+def _default_file(config: ModelConfig) -> str:
+    """What the backend loads, relative to the version's folder; each variant has a folder there."""
+    if config.backend == PYTHON_BACKEND:
+        return RUNNER_FILE
+    return f"{config.variant}/{config.model_file}"
+
+
+def _kind(config: ModelConfig) -> str:
+    return "KIND_GPU" if config.gpu or config.engine == TENSORRT else "KIND_CPU"
 
 
 def _quoted(text: str) -> str:
@@ -104,7 +158,15 @@ def _dynamic_batching(config: ModelConfig) -> list[str]:
 
 
 def _parameters(config: ModelConfig) -> list[str]:
-    pairs = {"intra_op_thread_count": config.threads, "inter_op_thread_count": 1}
+    # Triton's own backends look for what they know and leave the rest alone.
+    pairs = {
+        "intra_op_thread_count": config.threads,
+        "inter_op_thread_count": 1,
+        "variant": config.variant,
+        "engine": config.engine,
+        "precision": config.precision,
+        "model_file": config.model_file,
+    }
     return [
         f"parameters {{ key: {_quoted(key)} value {{ string_value: {_quoted(str(value))} }} }}"
         for key, value in pairs.items()

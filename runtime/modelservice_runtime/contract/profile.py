@@ -23,10 +23,12 @@ class Profile:
     queue behind a random split), so c replicas give c times that.
     ``throughput_rows_per_second``: closed-loop rate at the chosen setting.
     ``queue_timeout_microseconds``: objective - L(B), at least 1; 0 means none.
+    ``variant``: of the artifact, the one that did best in Triton.
     ``objective_met``: False when even batch 1 misses it; best effort is served then.
     """
 
     artifact_digest: str
+    variant: str
     backend: str
     max_batch_size: int
     instances: int

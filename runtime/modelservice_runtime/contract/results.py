@@ -21,11 +21,25 @@ MAX_RESULT_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactSummary:
-    """The published artifact. ``metric``: name and value of the gate, e.g. cosine 0.99998.
+class VariantSummary:
+    """What a configuration needs to know of a variant (contract ``Variant``)."""
 
-    ``speedup``: eager time ÷ artifact time at batch 1, one thread.
+    name: str
+    engine: str
+    precision: str
+    folder: str
+    model_file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactSummary:
+    """The published artifact. ``metric``: name and value of the gate, e.g. Accuracy 0.982.
+
+    ``metric_source_value``: the source model's. ``samples``: that the metric comes from.
+    ``goal_met``: the goals are proven; False: the source model is served as it is, ``goal``
+    says why in words. ``speedup``: source time ÷ artifact time at batch 1, one thread.
     ``sample_inputs``: one row of the samples, with its actual dims (for the warm-up).
+    ``variants``: the builder's choice first.
     """
 
     uri: str
@@ -33,10 +47,15 @@ class ArtifactSummary:
     size_bytes: int
     metric_name: str
     metric_value: float
+    metric_source_value: float
+    samples: int
+    goal_met: bool
+    goal: str
     speedup: float
     recipe_version: int
     interface: ModelInterface
     sample_inputs: tuple[TensorSpec, ...]
+    variants: tuple[VariantSummary, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,12 @@ from urllib.parse import urlsplit
 PVC_ROOT = "/mnt/pvc"
 MANIFEST = "manifest.json"
 MODEL_FILE = "model.onnx"
+#: ``variants/<name>/`` holds a variant's model files and its own answers to the samples.
+VARIANTS_FOLDER = "variants"
+VARIANT_OUTPUTS = "outputs.safetensors"
+#: ``<store>/<namespace>/<name>/candidates/<key>/``: what was produced once, for later builds.
+CANDIDATES_FOLDER = "candidates"
+TENSORBOARD_FOLDER = "tensorboard"
 SAMPLES_FILE = "samples.safetensors"
 WARMUP_FOLDER = "warmup"
 REPORT_JSON = "report.json"

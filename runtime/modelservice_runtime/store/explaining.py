@@ -36,6 +36,11 @@ _CREDENTIALS_HINT = (
     " spec.store.secretName (or the chart's store.secretName) names"
 )
 _ENDPOINT_HINT = "check AWS_ENDPOINT_URL and that the pod's network may reach it"
+_WEB_HINT = "check the address and that the pod's network may reach it (HTTPS_PROXY is obeyed)"
+_UNAUTHORIZED = {401, 403, 407}
+#: Of a web server: worth another try, unlike everything else below 500.
+_LATER = {408, 425, 429}
+_GONE = {404, 410}
 
 
 @contextmanager
@@ -62,6 +67,9 @@ def explain(error: BaseException, uri: str, *, writing: bool) -> StoreError | No
         found = _from_response(code, status, uri, writing=writing)
         if found is not None:
             return found
+    found = _from_web(error, uri)
+    if found is not None:
+        return found
     names = {cls.__name__ for cause in _causes(error) for cls in type(cause).__mro__}
     unreachable = _unreachable(names, error, uri)
     if unreachable is not None:
@@ -114,13 +122,30 @@ def _from_response(code: str, status: int, uri: str, *, writing: bool) -> StoreE
     return None
 
 
+def _from_web(error: BaseException, uri: str) -> StoreError | None:
+    """What a web server's status means (fsspec calls every refusal a missing file)."""
+    statuses = (getattr(cause, "status", 0) for cause in _causes(error))
+    status = next((status for status in statuses if isinstance(status, int) and status), 0)
+    if status in _UNAUTHORIZED:
+        return NotInStore(
+            f"{uri}: the web server refuses to give it (HTTP {status}); the address must be"
+            " readable without logging in: the builder sends it no credentials"
+        )
+    if status in _LATER or status >= 500:  # noqa: PLR2004 - HTTP: the server's own fault
+        return StoreUnavailable(f"{uri}: the web server cannot give it now (HTTP {status})")
+    if status >= 400 and status not in _GONE:  # noqa: PLR2004 - HTTP: the request's fault
+        return NotInStore(f"{uri}: the web server refuses the address (HTTP {status}); check it")
+    return None
+
+
 def _unreachable(names: set[str], error: BaseException, uri: str) -> StoreError | None:
     """No credentials or no connection (fsspec's HTTP calls the latter a missing file)."""
     if names & _NO_CREDENTIALS:
         return StoreUnavailable(f"{uri}: no credentials for S3 in the pod; {_CREDENTIALS_HINT}")
     if names & _NO_CONNECTION:
         detail = next((str(cause) for cause in _causes(error.__cause__)), str(error))
-        return StoreUnavailable(f"{uri}: the store cannot be reached ({detail}); {_ENDPOINT_HINT}")
+        hint = _WEB_HINT if uri.startswith(("http:", "https:")) else _ENDPOINT_HINT
+        return StoreUnavailable(f"{uri}: the store cannot be reached ({detail}); {hint}")
     return None
 
 

@@ -27,7 +27,7 @@ def fetch_artifact(uri: str, digest: str, target: Path) -> Manifest:
     ``digest``: ``sha256:<hex>`` that the artifact must have; empty accepts any (the files are
     still checked against the manifest). Files that are there already and right are kept, so a
     restarted init container fetches only what is missing. The files lie at ``target`` under
-    their manifest paths (``model.onnx``, ``samples.safetensors``, ``warmup/…``), beside
+    their manifest paths (``samples.safetensors``, ``variants/…``, ``warmup/…``), beside
     ``manifest.json``.
 
     Raises:
@@ -37,8 +37,7 @@ def fetch_artifact(uri: str, digest: str, target: Path) -> Manifest:
         OSError: ``target`` cannot be written.
     """
     store = open_store(uri)
-    manifest = read_manifest(store)
-    check_digest(manifest, digest, uri)
+    manifest = inspect_artifact(uri, digest)
     target.mkdir(parents=True, exist_ok=True)
     for entry in manifest.files:
         if not _is_right(entry, target / entry.path):
@@ -47,6 +46,21 @@ def fetch_artifact(uri: str, digest: str, target: Path) -> Manifest:
     with explained(uri):
         text = store.filesystem.cat_file(store.at(MANIFEST))
     (target / MANIFEST).write_bytes(text)
+    return manifest
+
+
+def inspect_artifact(uri: str, digest: str) -> Manifest:
+    """What the artifact at ``uri`` says of itself, before any of it is brought.
+
+    ``digest``: as for ``fetch_artifact``.
+
+    Raises:
+        ArtifactDamaged: the manifest cannot be read, or has another digest.
+        NotInStore: there is none at ``uri``.
+        StoreUnavailable: the store cannot be used.
+    """
+    manifest = read_manifest(open_store(uri))
+    check_digest(manifest, digest, uri)
     return manifest
 
 

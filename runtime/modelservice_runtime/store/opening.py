@@ -68,8 +68,13 @@ def s3_options(environment: Mapping[str, str]) -> dict[str, Any]:
     return {**kept, "client_kwargs": {"region_name": region}, "config_kwargs": config}
 
 
-def open_store(uri: str, environment: Mapping[str, str] | None = None) -> Store:
+def open_store(
+    uri: str, environment: Mapping[str, str] | None = None, *, public: bool = False
+) -> Store:
     """The store at ``uri`` (``pvc``, ``file``, ``s3``, ``https``, ``http``); opens no connection.
+
+    ``public``: it is only read, so S3 is asked without a signature where there are no
+    credentials at all: public buckets answer that.
 
     Raises:
         StoreUnavailable: an unknown scheme, or the claim's volume is not mounted.
@@ -83,14 +88,29 @@ def open_store(uri: str, environment: Mapping[str, str] | None = None) -> Store:
         raise StoreUnavailable(f"{uri}: the volume of claim {claim!r} is not mounted in the pod")
     variables = os.environ if environment is None else environment
     with explained(uri):
-        filesystem = _filesystem(scheme, variables)
+        filesystem = _filesystem(scheme, variables, public=public)
         root = str(filesystem._strip_protocol(url)).rstrip("/")  # noqa: SLF001 - fsspec's own idiom
     return Store(uri=uri.rstrip("/"), scheme=scheme, filesystem=filesystem, root=root)
 
 
-def _filesystem(scheme: str, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - fsspec has no types
+def _filesystem(scheme: str, environment: Mapping[str, str], *, public: bool) -> Any:  # noqa: ANN401 - fsspec has no types
     # Instances and listings are cached by fsspec; a long-lived listing would hide new files.
-    common = {"skip_instance_cache": True, "use_listings_cache": False}
+    common: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
     if scheme == "s3":
-        return fsspec.filesystem("s3", **common, **s3_options(environment))
+        options = s3_options(environment)
+        unsigned = public and not options.keys() & {"key", "secret"} and not _finds_credentials()
+        return fsspec.filesystem("s3", **common, **options, anon=unsigned)
+    if scheme in {"http", "https"}:
+        # As pip and S3 do: HTTPS_PROXY and its like are obeyed.
+        common["client_kwargs"] = {"trust_env": True}
     return fsspec.filesystem(scheme, **common)
+
+
+def _finds_credentials() -> bool:
+    """Whether AWS' own chain has any: the account of the pod or of the node, or a file."""
+    import botocore.session  # noqa: PLC0415 - a pod that never talks to S3 need not have it
+
+    try:
+        return botocore.session.get_session().get_credentials() is not None
+    except Exception:  # noqa: BLE001 - half-given credentials: the request itself will tell
+        return True

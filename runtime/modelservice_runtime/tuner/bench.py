@@ -15,11 +15,10 @@ from modelservice_runtime.contract.model_config import ModelConfig
 from .choice import Setting
 from .deadline import Deadline
 from .errors import (
-    DEADLINE_EXCEEDED,
     MODEL_NOT_SERVABLE,
     OUT_OF_MEMORY,
     LoadFailed,
-    OutOfTime,
+    TooLate,
     TritonDied,
     TuneError,
     UserError,
@@ -58,7 +57,7 @@ class Bench:
             return None
         try:
             return self._twice(setting, run, deadline)
-        except (LoadFailed, TritonDied) as error:
+        except (LoadFailed, TritonDied, TooLate) as error:
             self._note(setting, error.message)
         except UserError as error:
             if error.reason != MODEL_NOT_SERVABLE:
@@ -76,10 +75,10 @@ class Bench:
         return self._once(setting, run, deadline)
 
     def _once(self, setting: Setting, run: Run, deadline: Deadline) -> Measurement:
-        self.triton.serve(self.config(setting))
+        self.triton.serve(self.config(setting), deadline)
         left = deadline.remaining(time.monotonic())
         if left == 0.0:
-            raise OutOfTime(DEADLINE_EXCEEDED, f"time was up before {setting.words()} was measured")
+            raise TooLate(f"time was up before {setting.words()} was measured")
         try:
             return self.load.run(run, timeout(run, left))
         except LoadFailed:

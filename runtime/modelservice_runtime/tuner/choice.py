@@ -3,9 +3,9 @@
 The rule: of the settings whose latency at the objective's percentile, measured closed-loop at
 twice the rows that the setting can hold, is within the objective, the one that answers most
 rows; of those within 1 % of it the one with the smaller batch, then fewer instances. Where none
-keeps it under that load, batch 1 with one instance is taken if a lone request keeps it: its
-capacity is then found at a lower rate. Where not even a lone request does, the same serves, and
-the objective is missed.
+keeps it under that load, batch 1 with one instance of the variant that is fastest alone is taken
+if a lone request keeps it: its capacity is then found at a lower rate. Where not even a lone
+request does, the same serves, and the objective is missed.
 
 One short run says little of a percentile, and what else runs on the machine disturbs some of
 them: those that might be the best are measured in turns, three times each, and medians count.
@@ -14,8 +14,8 @@ them: those that might be the best are measured in turns, three times each, and 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 
 from modelservice_runtime.contract.profile import LatencyPoint
@@ -36,8 +36,9 @@ BATCHES_TRIED_AGAIN = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is searched. ``threads``: of each instance's engine."""
+    """What is searched. ``variant``: of the artifact; ``threads``: of each instance's engine."""
 
+    variant: str
     max_batch_size: int
     instances: int
     threads: int
@@ -48,10 +49,11 @@ class Setting:
         return 2 * self.max_batch_size * self.instances
 
     def words(self) -> str:
-        """``batch 8, 2 instances, 1 thread each``."""
+        """``int8, batch 8, 2 instances, 1 thread each``."""
         many = "instance" if self.instances == 1 else "instances"
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"batch {self.max_batch_size}, {self.instances} {many}, {threads} each"
+        start = f"{self.variant}, batch {self.max_batch_size}"
+        return f"{start}, {self.instances} {many}, {threads} each"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +90,23 @@ def instance_options(cpu: float) -> tuple[tuple[int, int], ...]:
 
 
 def alternatives(cpu: float, loaded: Sequence[Loaded], goal_ms: float) -> tuple[Setting, ...]:
-    """Other instances and threads for the batch sizes that did best with the first option."""
+    """Other instances and threads for what did best with the first option.
+
+    That is the best batch sizes over all variants, and the best one of each variant that is near
+    to the best: which is faster with one instance may be slower with several.
+    """
     within = [point for point in loaded if point.latency_ms <= goal_ms]
     ranked = sorted(within or loaded[:1], key=lambda point: -point.rows_per_second)
-    batches = [point.setting.max_batch_size for point in ranked[:BATCHES_TRIED_AGAIN]]
+    near = [
+        point for point in ranked if point.rows_per_second >= NEAR_ROWS * ranked[0].rows_per_second
+    ]
+    leaders = {point.setting.variant: point.setting for point in reversed(near)}
+    best = [point.setting for point in ranked[:BATCHES_TRIED_AGAIN]]
+    settings = dict.fromkeys([*best, *reversed(leaders.values())])
     return tuple(
-        Setting(max_batch_size=batch, instances=instances, threads=threads)
+        replace(setting, instances=instances, threads=threads)
         for instances, threads in instance_options(cpu)[1:]
-        for batch in batches
+        for setting in settings
     )
 
 
@@ -146,10 +157,13 @@ def _by_setting(loaded: Iterable[Loaded]) -> dict[Setting, list[Loaded]]:
     return runs
 
 
-def choose(loaded: Sequence[Loaded], alone_ms: float, goal_ms: float, percentile: float) -> Choice:
+def choose(
+    loaded: Sequence[Loaded], alone_ms: Mapping[str, float], goal_ms: float, percentile: float
+) -> Choice:
     """The setting to serve with, by the rule in the module's docstring.
 
-    ``loaded``: at least one. ``alone_ms``: latency of a lone request of one row.
+    ``loaded``: at least one. ``alone_ms``: latency of a lone request of one row, by variant; of
+    each that is in ``loaded``.
     """
     points = merged(loaded)
     within = [point for point in points if point.latency_ms <= goal_ms]
@@ -158,13 +172,21 @@ def choose(loaded: Sequence[Loaded], alone_ms: float, goal_ms: float, percentile
         best = _most(within)
         why = f"{best.setting.words()}: most rows of {len(points)} settings within {goal}"
         return Choice(setting=best.setting, rows_per_second=best.rows_per_second, met=True, why=why)
-    smallest = min(points, key=lambda p: (p.setting.max_batch_size, p.setting.instances))
+    smallest = min(
+        points,
+        key=lambda p: (
+            alone_ms[p.setting.variant],
+            p.setting.max_batch_size,
+            p.setting.instances,
+        ),
+    )
     rows, setting = smallest.rows_per_second, smallest.setting
-    if alone_ms <= goal_ms:
-        why = f"{setting.words()}: only lone requests keep {goal} ({alone_ms:.1f} ms)"
+    alone = alone_ms[setting.variant]
+    if alone <= goal_ms:
+        why = f"{setting.words()}: only lone requests keep {goal} ({alone:.1f} ms)"
         return Choice(setting=setting, rows_per_second=rows, met=True, why=why)
     why = (
-        f"{goal} cannot be kept: a lone request takes {alone_ms:.1f} ms;"
+        f"{goal} cannot be kept: a lone request takes {alone:.1f} ms;"
         f" {setting.words()} serves as fast as it can"
     )
     return Choice(setting=setting, rows_per_second=rows, met=False, why=why)

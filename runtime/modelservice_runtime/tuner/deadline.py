@@ -25,9 +25,9 @@ class Deadline:
         reserve = min(RESERVE_SECONDS, duration_seconds * RESERVE_SHARE)
         return cls(began=now, end=now + duration_seconds - reserve, reserve=reserve)
 
-    def for_search(self) -> Deadline:
-        """The part of it in which settings are searched."""
-        end = self.began + (self.end - self.began) * SEARCH_SHARE
+    def for_search(self, share: float = 1.0) -> Deadline:
+        """The part of it in which settings are searched, or the first ``share`` of that part."""
+        end = self.began + (self.end - self.began) * SEARCH_SHARE * share
         return Deadline(began=self.began, end=end, reserve=self.reserve)
 
     def remaining(self, now: float) -> float:

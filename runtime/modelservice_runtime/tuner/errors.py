@@ -4,6 +4,7 @@ TuneError                           exit code
 ├── UserError                       10  the artifact or the limits are at fault
 │   ArtifactDamaged                     the artifact is not what its manifest says, or is gone
 │   SampleInputsInvalid                 the artifact's samples do not fit its interface
+│   NoUsableVariant                     the runtime or its CPU cannot serve any of the variants
 │   ModelNotServable                    Triton refuses to load it, or to answer its samples
 │   OutOfMemory                         Triton was killed, at the memory limit most likely
 ├── OutOfTime                       12
@@ -16,7 +17,8 @@ TuneError                           exit code
 └── Interrupted                    143  the pod was told to go
                                      1  RequestInvalid, InternalError (a fault of ours)
 
-``TritonDied`` and ``LoadFailed`` are caught inside: one candidate is given up, not the tuning.
+``TritonDied``, ``LoadFailed`` and ``TooLate`` are caught inside: one setting is given up, not the
+tuning.
 Reasons are CamelCase and stable. ``Measured`` is the reason of a success, ``ObjectiveMissed``
 that of one where even batch 1 is slower than the goal.
 """
@@ -29,6 +31,7 @@ MEASURED = "Measured"
 OBJECTIVE_MISSED = "ObjectiveMissed"
 ARTIFACT_DAMAGED = "ArtifactDamaged"
 SAMPLE_INPUTS_INVALID = "SampleInputsInvalid"
+NO_USABLE_VARIANT = "NoUsableVariant"
 MODEL_NOT_SERVABLE = "ModelNotServable"
 OUT_OF_MEMORY = "OutOfMemory"
 DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -67,6 +70,13 @@ class OutOfTime(TuneError):  # noqa: N818 - said of the tuning, not of an error
     """The time limit passed."""
 
     exit_code = exit_codes.DEADLINE
+
+
+class TooLate(OutOfTime):
+    """The time for one measurement passed before it began."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(DEADLINE_EXCEEDED, message)
 
 
 class Infrastructure(TuneError):  # noqa: N818 - names whose fault it is

@@ -63,6 +63,7 @@ def profile(request: TuneRequest, measured: Measured) -> Profile:
     timeout = queue_timeout_microseconds(goal.milliseconds, largest.p50_ms) if choice.met else 0
     return Profile(
         artifact_digest=request.artifact_digest,
+        variant=setting.variant,
         backend=request.backend,
         max_batch_size=setting.max_batch_size,
         instances=setting.instances,

@@ -24,11 +24,10 @@ from modelservice_runtime.serve.start import child_environment
 from .cores import children_on
 from .deadline import Deadline
 from .errors import (
-    DEADLINE_EXCEEDED,
     MODEL_NOT_SERVABLE,
     TRITON_CRASHED,
     Infrastructure,
-    OutOfTime,
+    TooLate,
     TritonDied,
     UserError,
 )
@@ -87,19 +86,21 @@ class Triton:
     ) -> None:
         self._stop()
 
-    def serve(self, config: ModelConfig) -> None:
+    def serve(self, config: ModelConfig, deadline: Deadline | None = None) -> None:
         """Serve with ``config``: by a start where none runs, else by a reload in place.
+
+        ``deadline``: until when, if not the tuning's own.
 
         Raises:
             UserError: Triton refuses it.
             TritonDied: Triton is gone; the next call starts another one.
-            OutOfTime: the time limit passed before it was ready.
+            TooLate: the time passed before it was ready; Triton was stopped.
         """
         text = render_pbtxt(config)
         if self._process is None:
-            self._start(text)
+            self._start(text, deadline or self._deadline)
         elif text != self._served:
-            self._reload(text)
+            self._reload(text, deadline or self._deadline)
         self._served = text
 
     def check_alive(self) -> None:
@@ -110,12 +111,12 @@ class Triton:
         self._stop()
         raise TritonDied(f"Triton ended with code {code}: {tail}", killed=code == -signal.SIGKILL)
 
-    def _start(self, config: str) -> None:
+    def _start(self, config: str, deadline: Deadline) -> None:
         began = time.monotonic()
         lay_out(self._place.artifact, config, self._repository, self._place.name)
         with self._interrupts.held():
             self._process = self._launch()
-        self._wait_until_ready(began + START_SECONDS)
+        self._wait_until_ready(began + START_SECONDS, deadline)
         self.load_seconds = self.load_seconds or time.monotonic() - began
 
     def _launch(self) -> subprocess.Popen[bytes]:
@@ -146,7 +147,7 @@ class Triton:
         )
         return command(plan)
 
-    def _wait_until_ready(self, latest: float) -> None:
+    def _wait_until_ready(self, latest: float, deadline: Deadline) -> None:
         while not self._is_ready():
             if self._process is not None and (self._process.poll() or 0) > 0:
                 words = f"Triton does not load the model: {self._tail()}"
@@ -154,11 +155,13 @@ class Triton:
                 raise UserError(MODEL_NOT_SERVABLE, words)
             self.check_alive()
             now = time.monotonic()
-            if self._deadline.remaining(now) == 0.0:
+            if deadline.remaining(now) == 0.0:
                 words = f"time was up before the model was loaded: {self._tail()}"
-                raise OutOfTime(DEADLINE_EXCEEDED, words)
+                self._stop()
+                raise TooLate(words)
             if now > latest:
                 words = f"the model is not loaded after {START_SECONDS:.0f} s: {self._tail()}"
+                self._stop()
                 raise UserError(MODEL_NOT_SERVABLE, words)
             time.sleep(_POLL_SECONDS)
 
@@ -168,16 +171,17 @@ class Triton:
         except (OSError, http.client.HTTPException):
             return False
 
-    def _reload(self, config: str) -> None:
+    def _reload(self, config: str, deadline: Deadline) -> None:
         write_config(self._repository / self._place.name, config)
         self._served = ""  # whatever happens now, the next configuration has to be loaded
-        limit = min(START_SECONDS, self._deadline.remaining(time.monotonic()) + 1.0)
+        limit = min(START_SECONDS, deadline.remaining(time.monotonic()) + 1.0)
         try:
             path = f"/v2/repository/models/{self._place.name}/load"
             status, body = self._ask("POST", path, limit)
         except TimeoutError as error:
+            self._stop()  # it may still be loading
             words = f"a changed configuration was not loaded after {limit:.0f} s"
-            raise OutOfTime(DEADLINE_EXCEEDED, words) from error
+            raise TooLate(words) from error
         except (OSError, http.client.HTTPException) as error:
             self._wait_for_end()
             self.check_alive()

@@ -1,9 +1,9 @@
-"""The steps of a tuning: batch by batch, then other instances, then the choice, then capacity."""
+"""The steps of a tuning: batch by batch, variant by variant, other instances, choice, capacity."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelservice_runtime.contract.profile import LatencyPoint
 from modelservice_runtime.contract.requests import LatencyObjective
@@ -23,7 +23,9 @@ from .choice import (
     finalists,
     instance_options,
 )
+from .contenders import best_batch, compared, next_batch
 from .deadline import Deadline
+from .errors import LoadFailed, TritonDied, TuneError, UserError
 from .memory import PeakMemory
 from .parsing import Measurement
 from .progress import say
@@ -37,14 +39,20 @@ RATE_SHARE = 0.4
 
 @dataclass(slots=True, kw_only=True)
 class Tuning:
-    """One tuning on one bench. ``cpu``: cores of a replica."""
+    """One tuning on one bench.
+
+    ``variants``: names, at least one, the builder's choice first. ``cpu``: cores of a replica.
+    ``curves``, ``alone_ms`` (a lone row at the objective's percentile): by variant.
+    """
 
     bench: Bench
+    variants: tuple[str, ...]
     objective: LatencyObjective
     max_batch_size: int
     cpu: float
     deadline: Deadline
-    curve: list[LatencyPoint] = field(default_factory=list)
+    curves: dict[str, list[LatencyPoint]] = field(default_factory=dict)
+    alone_ms: dict[str, float] = field(default_factory=dict)
     loaded: list[Loaded] = field(default_factory=list)
 
     def run(self) -> Measured:
@@ -53,79 +61,133 @@ class Tuning:
         Raises:
             TuneError: not even batch 1 could be measured; in words.
         """
-        alone_ms = self._batches()
+        self._every_variant()
         self._others()
         goal = self.objective
-        choice = choose(self.loaded, alone_ms, goal.milliseconds, goal.percentile)
+        choice = choose(self.loaded, self.alone_ms, goal.milliseconds, goal.percentile)
         say("choosing", 0.7, choice.why)
+        self._fill_curve(choice.setting)
         with PeakMemory(lambda: self.bench.triton.pid) as memory:
             capacity = self._capacity(choice)
         say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
         return Measured(
-            curve=tuple(self.curve),
+            curve=tuple(sorted(self.curves[choice.setting.variant], key=lambda p: p.batch)),
             choice=choice,
             capacity=capacity,
             peak_memory_bytes=memory.bytes,
             load_seconds=self.bench.triton.load_seconds,
             hardware=read_cpu(),
-            notes=tuple(self.bench.notes),
+            notes=(compared(self.loaded, goal.milliseconds, goal.percentile), *self.bench.notes),
         )
 
-    def _batches(self) -> float:
-        """Every batch size with one instance, smallest first; the latency of a lone row.
+    def _every_variant(self) -> None:
+        """The first one that can be measured is searched whole, the others beside it."""
+        failures: list[TuneError] = []
+        for variant in self.variants:
+            if self.loaded:
+                self._beside(self._single(variant))
+                continue
+            try:
+                self._whole(self._single(variant))
+            except (UserError, TritonDied, LoadFailed) as error:
+                self.bench.notes.append(f"{variant} was given up: {error.message}")
+                failures.append(error)
+        if not self.loaded:
+            raise failures[0]
+
+    def _single(self, variant: str) -> Setting:
+        instances, threads = instance_options(self.cpu)[0]
+        return Setting(variant=variant, max_batch_size=1, instances=instances, threads=threads)
+
+    def _whole(self, single: Setting) -> None:
+        """Every batch size with one instance, smallest first.
 
         A batch that takes longer than the objective by itself ends it: larger ones take longer.
+        With more variants to come it ends while there is time for them.
         """
-        instances, threads = instance_options(self.cpu)[0]
-        sizes = batch_sizes(self.max_batch_size)
-        alone_ms = self._smallest(Setting(max_batch_size=1, instances=instances, threads=threads))
+        self._smallest(single)
+        sizes, curve = batch_sizes(self.max_batch_size), self.curves[single.variant]
+        until = self.deadline.for_search(2 / (1 + len(self.variants)))
         for number, size in enumerate(sizes[1:]):
-            if self.curve[-1].p50_ms > self.objective.milliseconds:
+            if curve[-1].p50_ms > self.objective.milliseconds:
                 break
-            setting = Setting(max_batch_size=size, instances=instances, threads=threads)
-            if not self._batch(setting, 0.15 + 0.3 * number / len(sizes)):
+            setting = replace(single, max_batch_size=size)
+            if not self._batch(setting, 0.15 + 0.3 * number / len(sizes), until):
                 break
-        return alone_ms
 
-    def _smallest(self, setting: Setting) -> float:
+    def _smallest(self, single: Setting) -> None:
         say("loading", 0.05, "starting Triton with the artifact")
-        probed = self.bench.first(setting, runs.probe())
-        expected = probed.percentile_ms(50)
-        alone = self.bench.first(setting, runs.lone(1, expected))
-        self._add_point(alone, 1, 0.1)
-        run = runs.closed(setting.concurrency, 2 * self.curve[0].p50_ms)
-        self._add_loaded(setting, self.bench.first(setting, run), 0.15)
-        return self._latency(alone)
+        probed = self.bench.first(single, runs.probe())
+        alone = self.bench.first(single, runs.lone(1, probed.percentile_ms(50)))
+        self._add_alone(single, alone, 0.1)
+        run = runs.closed(single.concurrency, 2 * self.curves[single.variant][0].p50_ms)
+        self._add_loaded(single, self.bench.first(single, run), 0.15)
 
-    def _batch(self, setting: Setting, fraction: float) -> bool:
-        """Whether this batch size could be measured, so that a larger one is worth a try."""
-        size, before = setting.max_batch_size, self.curve[-1]
-        run = runs.lone(size, before.p50_ms * size / before.batch)
-        alone = self.bench.measure(setting, run, self.deadline.for_search())
+    def _beside(self, single: Setting) -> None:
+        """A further variant, at the batch size that is best so far and as far as it gains."""
+        goal_ms, until = self.objective.milliseconds, self.deadline.for_search()
+        others = list(self.loaded)
+        first = self.curves[others[0].setting.variant][0]
+        alone = self.bench.measure(single, runs.lone(1, first.p50_ms), until)
+        if alone is None:
+            return
+        self._add_alone(single, alone, 0.46)
+        size: int | None = best_batch(others, goal_ms)
+        while size is not None:
+            setting = replace(single, max_batch_size=size)
+            measured = self._under_load if size == 1 else self._batch
+            if not measured(setting, 0.47, until):
+                break
+            size = next_batch(self.loaded[len(others) :], others, self.max_batch_size, goal_ms)
+        last = self.curves[single.variant][-1]
+        if len(self.loaded) == len(others) and last.p50_ms > goal_ms:
+            why = f"a batch of {last.batch} alone takes {last.p50_ms:.1f} ms"
+            self.bench.notes.append(f"{single.variant} was given up: {why}")
+
+    def _batch(self, setting: Setting, fraction: float, until: Deadline) -> bool:
+        """Whether this batch size could be measured, so that another one is worth a try."""
+        size, curve = setting.max_batch_size, self.curves[setting.variant]
+        run = runs.lone(size, curve[-1].p50_ms * size / curve[-1].batch)
+        alone = self.bench.measure(setting, run, until)
         if alone is None:
             return False
-        self._add_point(alone, size, fraction)
-        if self.curve[-1].p50_ms > self.objective.milliseconds:
+        self._add_point(setting, alone, size, fraction)
+        if curve[-1].p50_ms > self.objective.milliseconds:
             return False
-        return self._under_load(setting, fraction)
+        return self._under_load(setting, fraction, until)
 
     def _others(self) -> None:
         """Other numbers of instances and threads; then the best few in turns."""
-        goal_ms = self.objective.milliseconds
+        goal_ms, until = self.objective.milliseconds, self.deadline.for_search()
         for setting in alternatives(self.cpu, self.loaded, goal_ms):
-            self._under_load(setting, 0.5)
+            self._under_load(setting, 0.5, until)
         while again := finalists(self.loaded, goal_ms):
-            done = [self._under_load(setting, 0.6) for setting in again]
+            done = [self._under_load(setting, 0.6, until) for setting in again]
             if not all(done):
                 break  # time is up, or one of them ended Triton
 
-    def _under_load(self, setting: Setting, fraction: float) -> bool:
-        point = next(p for p in self.curve if p.batch == setting.max_batch_size)
+    def _under_load(self, setting: Setting, fraction: float, until: Deadline) -> bool:
+        curve = self.curves[setting.variant]
+        point = next(p for p in curve if p.batch == setting.max_batch_size)
         run = runs.closed(setting.concurrency, 2 * point.p50_ms)
-        done = self.bench.measure(setting, run, self.deadline.for_search())
+        done = self.bench.measure(setting, run, until)
         if done is not None:
             self._add_loaded(setting, done, fraction)
         return done is not None
+
+    def _fill_curve(self, chosen: Setting) -> None:
+        """The smaller batches of a variant that was not searched whole."""
+        curve = self.curves[chosen.variant]
+        single = replace(self._single(chosen.variant), max_batch_size=chosen.max_batch_size)
+        known = {point.batch for point in curve}
+        for size in batch_sizes(chosen.max_batch_size):
+            if size in known:
+                continue
+            run = runs.lone(size, curve[0].p50_ms * size)
+            done = self.bench.measure(single, run, self.deadline.for_search())
+            if done is None:
+                break
+            self._add_point(chosen, done, size, 0.72)
 
     def _capacity(self, choice: Choice) -> Capacity:
         def at(rate: float) -> RateRun | None:
@@ -152,10 +214,16 @@ class Tuning:
         say("capacity", 0.85, f"{figure(rate)} rows/s {verdict} ({found.latency_ms:.1f} ms)")
         return found
 
-    def _add_point(self, done: Measurement, batch: int, fraction: float) -> None:
+    def _add_alone(self, single: Setting, done: Measurement, fraction: float) -> None:
+        self.curves[single.variant] = []
+        self.alone_ms[single.variant] = self._latency(done)
+        self._add_point(single, done, 1, fraction)
+
+    def _add_point(self, setting: Setting, done: Measurement, batch: int, fraction: float) -> None:
         median, high = done.percentile_ms(50), done.percentile_ms(FINEST_PERCENTILE)
-        self.curve.append(LatencyPoint(batch=batch, p50_ms=median, p99_ms=high))
-        say("latency by batch", fraction, f"batch {batch}: {median:.1f} ms")
+        point = LatencyPoint(batch=batch, p50_ms=median, p99_ms=high)
+        self.curves[setting.variant].append(point)
+        say("latency by batch", fraction, f"{setting.variant}, batch {batch}: {median:.1f} ms")
 
     def _add_loaded(self, setting: Setting, done: Measurement, fraction: float) -> None:
         latency = self._latency(done)

@@ -1,34 +1,17 @@
-"""The models under test, and artifacts of them as the builder publishes them."""
+"""The models under test."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnxruntime
-from safetensors.numpy import save_file
 from tiny_onnx import FLOAT, INT64, Value, model, node
 
-from modelservice_runtime.contract.codec import dumps
-from modelservice_runtime.contract.manifest import FileEntry, Manifest, ParityPoint, files_digest
-from modelservice_runtime.contract.requests import SourceRequest
-from modelservice_runtime.contract.store_layout import (
-    INPUT_PREFIX,
-    MANIFEST,
-    MODEL_FILE,
-    OUTPUT_PREFIX,
-    REPORT_JSON,
-    SAMPLES_FILE,
-    WARMUP_FOLDER,
-)
 from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
-from modelservice_runtime.store.committing import create_if_absent, upload
-from modelservice_runtime.store.digests import files_under, sha256_of
-from modelservice_runtime.store.opening import open_store
 
 Arrays = dict[str, np.ndarray]
-WRITER = "writer-1"
+WIDTH, CLASSES = 4, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +35,30 @@ class Model:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
 
+def linear_weights(seed: int = 1) -> Arrays:
+    """Of ``linear``: w and b."""
+    random = np.random.default_rng(seed)
+    return {
+        "w": random.standard_normal((WIDTH, CLASSES)).astype(np.float32),
+        "b": random.standard_normal(CLASSES).astype(np.float32),
+    }
+
+
 def linear(seed: int = 1) -> Model:
     """Row by row: y = x · w + b, the weights by the seed."""
-    width = 4
-    random = np.random.default_rng(seed)
-    weights = {
-        "w": random.standard_normal((width, 3)).astype(np.float32),
-        "b": random.standard_normal(3).astype(np.float32),
-    }
     nodes = [node("MatMul", ["x", "w"], ["xw"]), node("Add", ["xw", "b"], ["y"])]
     return Model(
         onnx=model(
             nodes,
-            [Value(name="x", element=FLOAT, dims=(width,))],
-            [Value(name="y", element=FLOAT, dims=(3,))],
-            weights,
+            [Value(name="x", element=FLOAT, dims=(WIDTH,))],
+            [Value(name="y", element=FLOAT, dims=(CLASSES,))],
+            linear_weights(seed),
         ),
         interface=ModelInterface(
-            inputs=(TensorSpec(name="x", datatype="FP32", dims=(width,)),),
-            outputs=(TensorSpec(name="y", datatype="FP32", dims=(3,)),),
+            inputs=(TensorSpec(name="x", datatype="FP32", dims=(WIDTH,)),),
+            outputs=(TensorSpec(name="y", datatype="FP32", dims=(CLASSES,)),),
         ),
-        inputs={"x": random.standard_normal((5, width)).astype(np.float32)},
+        inputs={"x": np.random.default_rng(seed).standard_normal((5, WIDTH)).astype(np.float32)},
     )
 
 
@@ -117,8 +103,8 @@ def slow(rounds: int, *, per_row: bool = True) -> Model:
     return Model(
         onnx=model(
             nodes,
-            [Value(name="x", element=FLOAT, dims=(1,))],
-            [Value(name="y", element=FLOAT, dims=(1,))],
+            _ONE_IN,
+            _ONE_OUT,
             weights,
         ),
         interface=ModelInterface(
@@ -130,87 +116,25 @@ def slow(rounds: int, *, per_row: bool = True) -> Model:
     )
 
 
+def same() -> Model:
+    """The identity, as ``slow`` is, at once."""
+    return replace(slow(0), onnx=model([node("Identity", ["x"], ["y"])], _ONE_IN, _ONE_OUT, {}))
+
+
+def joined_badly() -> Model:
+    """The identity for one row alone; of several, each is answered with the others in it."""
+    nodes = [
+        node("ReduceMean", ["x"], ["mean"], {"axes": [0], "keepdims": 1}),
+        node("Sub", ["x", "mean"], ["rest"]),
+        node("Add", ["x", "rest"], ["y"]),
+    ]
+    return replace(slow(0), onnx=model(nodes, _ONE_IN, _ONE_OUT, {}))
+
+
+_ONE_IN = [Value(name="x", element=FLOAT, dims=(1,))]
+_ONE_OUT = [Value(name="y", element=FLOAT, dims=(1,))]
+
+
 def _noise(number: int) -> bytes:
     limits = {"low": 0.0, "high": 1.0, "seed": 1.0}
     return node("RandomUniformLike", [f"noise{number}"], [f"noise{number + 1}"], limits)
-
-
-def write_files(model: Model, folder: Path) -> Path:
-    """The artifact's files without a manifest."""
-    (folder / WARMUP_FOLDER).mkdir(parents=True)
-    (folder / MODEL_FILE).write_bytes(model.onnx)
-    (folder / REPORT_JSON).write_text("{}")
-    right = model.outputs or model.answers(model.inputs)
-    arrays = {INPUT_PREFIX + name: array for name, array in model.inputs.items()}
-    arrays |= {OUTPUT_PREFIX + name: array for name, array in right.items()}
-    save_file(arrays, str(folder / SAMPLES_FILE))
-    for name, array in model.inputs.items():
-        (folder / WARMUP_FOLDER / name).write_bytes(np.ascontiguousarray(array[:1]).tobytes())
-    return folder
-
-
-def manifest_of(model: Model, folder: Path, max_batch_size: int = 4) -> Manifest:
-    """What the builder says of the files in ``folder``."""
-    files = tuple(
-        FileEntry(
-            path=name,
-            size_bytes=(folder / name).stat().st_size,
-            sha256=sha256_of(folder / name),
-        )
-        for name in files_under(folder)
-        if name != MANIFEST
-    )
-    rows = len(next(iter(model.inputs.values())))
-    return Manifest(
-        namespace="team",
-        name="tiny",
-        build_key="0123456789",
-        attempt=1,
-        created_at="2026-01-01T00:00:00Z",
-        files=files,
-        digest=files_digest(files),
-        interface=model.interface,
-        source=SourceRequest(kind="onnx", uri="file:///source"),
-        source_digest="sha256:0",
-        techniques=("fuse",),
-        parity=(ParityPoint(batch=1, max_absolute=0.0, max_relative=0.0, cosine=1.0),),
-        latency=(),
-        sample_inputs=tuple(
-            TensorSpec(name=t.name, datatype=t.datatype, dims=model.inputs[t.name].shape[1:])
-            for t in model.interface.inputs
-        ),
-        sample_rows=rows,
-        max_batch_size=max_batch_size,
-        recipe_version=1,
-        hardware="a test",
-        folder=WRITER,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """An artifact in a store on this machine."""
-
-    uri: str
-    folder: Path
-    digest: str
-    manifest: Manifest
-
-    @property
-    def model_file(self) -> Path:
-        """Where the model lies in the store."""
-        return self.folder / WRITER / MODEL_FILE
-
-
-def publish(model: Model, root: Path) -> Published:
-    """Put the model into a store under ``root`` in the way the builder does."""
-    files = write_files(model, root / "built")
-    manifest = manifest_of(model, files)
-    folder = root / "store" / "team" / "tiny" / "0123456789" / "1"
-    store = open_store(f"file://{folder}")
-    for entry in manifest.files:
-        upload(store, files / entry.path, f"{WRITER}/{entry.path}")
-    assert create_if_absent(store, MANIFEST, dumps(manifest).encode(), writer=WRITER)
-    return Published(
-        uri=f"file://{folder}", folder=folder, digest=manifest.digest, manifest=manifest
-    )

@@ -19,7 +19,9 @@ import numpy as np
 import tritonclient.grpc as grpcclient
 from models import Arrays
 
+from modelservice_runtime.contract.manifest import Variant
 from modelservice_runtime.contract.model_config import ModelConfig, render_pbtxt
+from modelservice_runtime.contract.store_layout import VARIANTS_FOLDER
 from modelservice_runtime.contract.tensors import DATATYPES
 
 START_SECONDS = 60.0
@@ -47,6 +49,17 @@ def free_ports(count: int) -> list[int]:
             item.close()
 
 
+def serving(variant: Variant, **settings: Any) -> ModelConfig:
+    """A configuration that serves ``variant``."""
+    return ModelConfig(
+        variant=variant.name,
+        engine=variant.engine,
+        precision=variant.precision,
+        model_file=variant.model_file,
+        **settings,
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class Pod:
     """One Triton container. ``root``: its volumes; the artifact lies there already fetched."""
@@ -56,6 +69,11 @@ class Pod:
     config: ModelConfig
     ports: list[int] = field(default_factory=lambda: free_ports(3))
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def model_file(self) -> Path:
+        """Of the served variant, in the artifact."""
+        return self.artifact / VARIANTS_FOLDER / self.config.variant / self.config.model_file
 
     @property
     def log_file(self) -> Path:

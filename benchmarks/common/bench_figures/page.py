@@ -1,0 +1,79 @@
+"""Parts of a page, and the table for the terminal. Pure."""
+
+from __future__ import annotations
+
+from .document import Document
+from .rows import Row, Target, group_of
+
+
+def machine_line(document: Document) -> str:
+    """The machine in a sentence."""
+    found = document.machine
+    return (
+        f"{found['cpu']}, {found['cores']} cores, {found['memoryGiB']:g} GiB, Linux"
+        f" {found['kernel']}; load average before the latest run {found['loadAverageBefore']:g}"
+    )
+
+
+def versions_line(document: Document) -> str:
+    """``python 3.11.9, onnxruntime 1.31.1``."""
+    return ", ".join(f"{name} {version}" for name, version in document.versions.items())
+
+
+def targets_table(document: Document) -> list[str]:
+    """What was promised beside what was measured."""
+    lines = ["| | figure | promised | measured | | on |", "| --- | --- | --- | --- | --- | --- |"]
+    for item in document.targets:
+        verdict = "kept" if item.holds() else "**missed**"
+        lines.append(
+            f"| {item.id} | {item.what} | {sign(item.op)} {item.target:g} |"
+            f" {item.value:g} | {verdict} | {_day(document, item)} |"
+        )
+    return lines
+
+
+def rows_table(document: Document) -> list[str]:
+    """Every row with its spread."""
+    head = ["| | what | median | least to most | runs |", "| --- | --- | ---: | --- | ---: |"]
+    return head + [
+        f"| {item.group} | {item.what} | {item.value:g}{_unit(item)} |"
+        f" {_spread(item)} | {item.runs} |"
+        for item in document.rows
+    ]
+
+
+def text_table(document: Document) -> str:
+    """Rows, then targets with pass or fail, aligned for a terminal."""
+    lines = [
+        f"{item.group:<8} {_of(item):<52} {f'{item.value:g}{_unit(item)}':>14}  {_spread(item)}"
+        for item in document.rows
+    ]
+    lines.append("")
+    for item in document.targets:
+        verdict = "pass" if item.holds() else "FAIL"
+        limit = f"{item.value:g} {item.op} {item.target:g}"
+        lines.append(f"{verdict}  {item.id:<14} {item.what:<66} {limit:>18}")
+    return "\n".join(lines)
+
+
+def sign(operator: str) -> str:
+    """A comparison as one writes it."""
+    return {"<=": "≤", ">=": "≥", "==": "="}[operator]
+
+
+def _of(item: Row) -> str:
+    return f"{item.of}: {item.what}" if item.of else item.what
+
+
+def _unit(item: Row) -> str:
+    return f" {item.unit}" if item.unit else ""
+
+
+def _spread(item: Row) -> str:
+    return f"{item.low:g} to {item.high:g}" if item.runs > 1 else ""
+
+
+def _day(document: Document, item: Target) -> str:
+    group = group_of(item.id, document.groups())
+    dates = [found.date for found in document.rows if found.group == group]
+    return max(dates, default="")[:10]

@@ -1,0 +1,1 @@
+"""What ``prepare.py`` and the examples' ``data.py`` share. Standard library only."""

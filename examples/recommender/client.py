@@ -1,0 +1,62 @@
+"""Ask a served recommender which books a reader would like who liked these.
+
+    python client.py --url localhost:8001 12 70 155
+
+Needs numpy and tritonclient[grpc]. Books have numbers from 0 to 299.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import tritonclient.grpc as triton
+
+BOOKS, HISTORY = 300, 10
+#: Rows of one request, the service's maxBatchSize.
+ROWS = 64
+BEST = 5
+
+
+def rate(url: str, model: str, liked: Sequence[int]) -> np.ndarray:
+    """The rating that the reader would give to each book, float32 [300].
+
+    ``liked``: best first; the model takes ten, so fewer are said again.
+    """
+    history = np.resize(np.array(liked, np.int64), HISTORY)
+    books = np.arange(BOOKS, dtype=np.int64)[:, None]
+    with triton.InferenceServerClient(url) as client:
+        parts = [ask(client, model, history, books[i : i + ROWS]) for i in range(0, BOOKS, ROWS)]
+    return np.concatenate(parts)
+
+
+def ask(
+    client: triton.InferenceServerClient, model: str, history: np.ndarray, books: np.ndarray
+) -> np.ndarray:
+    """Ratings of ``books``, float32 [n]."""
+    tensors = []
+    rows = {"history": np.tile(history, (len(books), 1)), "book": books}
+    for name, array in rows.items():
+        tensor = triton.InferInput(name, list(array.shape), "INT64")
+        tensor.set_data_from_numpy(array)
+        tensors.append(tensor)
+    ratings: np.ndarray = client.infer(model, tensors).as_numpy("rating")
+    return ratings[:, 0]
+
+
+def main() -> None:
+    """Ask, print the best that the reader does not know yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--url", default="localhost:8001", help="the service's gRPC address")
+    parser.add_argument("--model", default="recommender", help="the ModelService's name")
+    parser.add_argument("liked", type=int, nargs="+", choices=range(BOOKS), metavar="BOOK")
+    options = parser.parse_args()
+    ratings = rate(options.url, options.model, options.liked)
+    new = [book for book in np.argsort(-ratings).tolist() if book not in options.liked]
+    for book in new[:BEST]:
+        print(f"{ratings[book]:4.2f}  book {book}")
+
+
+if __name__ == "__main__":
+    main()
