@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from random import Random
@@ -14,10 +15,25 @@ from hypothesis import strategies as st
 from modelservice_runtime.builder import hardware, results, timing
 from modelservice_runtime.builder.deadline import Deadline
 from modelservice_runtime.builder.errors import OutOfTime
+from modelservice_runtime.builder.scratch import Scratch
+from modelservice_runtime.builder.stages import Build
+from modelservice_runtime.builder.worker import Limits, explain_death
 from modelservice_runtime.contract.codec import loads
+from modelservice_runtime.contract.requests import BuildRequest
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, BuildResult
 from modelservice_runtime.store.digests import listing_digest, tree_digest
 
+REQUEST = {
+    "namespace": "team",
+    "name": "tiny",
+    "buildKey": "k",
+    "attempt": 1,
+    "source": {"kind": "onnx", "uri": "file:///x"},
+    "storeUri": "file:///s",
+    "artifactUri": "file:///s/a",
+    "maxBatchSize": 8,
+    "durationSeconds": 60,
+}
 SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
 PATHS = st.text("abc/._ü ", min_size=1, max_size=12)
 
@@ -97,6 +113,43 @@ def test_the_memory_limit_is_read_as_the_kernel_writes_it(texts: list[str], limi
 )
 def test_the_quota_is_read_as_the_kernel_writes_it(texts: list[str], cores: float) -> None:
     assert hardware.core_quota(texts) == cores
+
+
+@pytest.mark.parametrize(
+    ("code", "limit", "words"),
+    [
+        (-signal.SIGSEGV, 0, "crashed with SIGSEGV"),
+        (-signal.SIGABRT, 1 << 30, "limit 1024 MiB"),
+        (-signal.SIGKILL, 0, "ran out of memory"),
+        (3, 0, "exit code 3"),
+    ],
+    ids=["crash", "crash at a limit", "killed", "left"],
+)
+def test_the_end_of_a_process_is_said_in_words(code: int, limit: int, words: str) -> None:
+    error = explain_death(code, "the model", "running it", 0, limit)
+    assert words in error.message
+    assert ("limits.memory" in error.message) == (limit > 0 or code == -signal.SIGKILL)
+
+
+def test_when_time_is_up_only_what_is_needed_is_refused(tmp_path: Path) -> None:
+    """The best so far is published although the time for finding better ones is over."""
+    build = Build(
+        request=loads(BuildRequest, json.dumps(REQUEST)),
+        scratch=Scratch(root=tmp_path),
+        environment={},
+        limits=Limits(memory_bytes=0),
+        deadline=Deadline.after(60, now=0.0),
+        clock=lambda: 1000.0,
+        say=lambda *_: None,
+    )
+    with (
+        pytest.raises(OutOfTime, match="about to begin the stage 'export'"),
+        build.stage("export", "exporting"),
+    ):
+        pass
+    with build.stage("publish", "writing", needed=False):
+        pass
+    assert build.seconds == {"publish": 0.0}
 
 
 def test_one_disturbed_round_does_not_move_the_figure() -> None:

@@ -166,6 +166,7 @@ def test_a_value_of_its_own_must_be_proven_by_what_is_exact_too() -> None:
             SKIPPED,
             "late",
         ),
+        ({"fault": "late", "no_time": True}, SKIPPED, "late"),
         ({"doubt": "Accuracy 0.5"}, REJECTED, "on the selection part: Accuracy 0.5"),
         ({"speed": 1.05}, REJECTED, "1.05 times as fast as the source model; minSpeedup asks"),
         ({"evidence": None}, UNDECIDED, "no evaluation data"),

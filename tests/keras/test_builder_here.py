@@ -16,6 +16,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from modelservice_runtime.builder.engines import check_framework
+from modelservice_runtime.builder.errors import BuildError
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.manifest import Manifest
@@ -23,6 +25,7 @@ from modelservice_runtime.contract.requests import (
     FUSE,
     JOB_VARIABLE,
     ONNX,
+    PYTORCH,
     TENSORFLOW,
     BuildRequest,
     OptimizationRequest,
@@ -145,3 +148,9 @@ def make_wheel(folder: Path, name: str, code: str) -> str:
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
     return f"{name}==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def test_a_pytorch_source_is_refused_here_and_told_where_to_go() -> None:
+    with pytest.raises(BuildError, match="extra 'builder'"):
+        check_framework(SourceRequest(kind=PYTORCH, uri="file:///x", entrypoint="model:load"))
+    check_framework(SourceRequest(kind=TENSORFLOW, uri="file:///x"))

@@ -59,7 +59,7 @@ def help_out(build: Build, share: Share) -> None:
 def _build(build: Build, store: Store, share: Share) -> BuildResult:
     with ExitStack() as processes:
         finding = search.find(build, set_out(build, processes), share)
-        with build.stage("publish", f"writing to {build.request.artifact_uri}"):
+        with build.stage("publish", f"writing to {build.request.artifact_uri}", needed=False):
             manifest = assemble(build, finding, datetime.now(UTC))
             committed = publishing.publish(store, manifest, build.scratch.artifact)
     if not committed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from modelservice_runtime.contract.requests import (
 from modelservice_runtime.contract.tensors import ModelInterface
 
 from .deadline import Deadline
-from .errors import ENTRYPOINT_TIMED_OUT, OutOfTime
+from .errors import ENTRYPOINT_TIMED_OUT, REQUEST_INVALID, BuildError, OutOfTime
 from .tensors import Arrays, read
 from .worker import Limits, Worker
 
@@ -117,6 +118,20 @@ class ModelProcess:
             if error.reason == ENTRYPOINT_TIMED_OUT and at_most is not None:
                 raise
             raise self._deadline.exceeded(doing) from error
+
+
+def check_framework(request: SourceRequest) -> None:
+    """Whether this environment can load such a source at all.
+
+    Raises:
+        BuildError: it lacks the framework; which environment has it.
+    """
+    if request.kind in {PYTORCH, TORCH_EXPORT} and find_spec("torch") is None:
+        raise BuildError(
+            REQUEST_INVALID,
+            f"a {request.kind} source needs PyTorch, which is not installed here; build it in the"
+            " environment of the extra 'builder' (the image modelservice-builder)",
+        )
 
 
 def start_source(

@@ -213,8 +213,8 @@ def longest_chain_seconds(done: Mapping[Steps, Product]) -> float:
 
 
 def serial_seconds(done: Mapping[Steps, Product]) -> float:
-    """All steps one after another."""
-    return sum(product.seconds for product in done.values())
+    """All steps one after another; the export comes before any of them."""
+    return sum(product.seconds for chain, product in done.items() if chain)
 
 
 def _chain_seconds(chain: Steps, done: Mapping[Steps, Product]) -> float:

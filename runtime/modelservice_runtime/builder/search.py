@@ -15,7 +15,7 @@ from modelservice_runtime.contract.manifest import LatencyPair
 from . import measuring
 from .baseline import Baseline
 from .engines import ModelProcess, start_candidate
-from .errors import BuildError, Infrastructure, Interrupted
+from .errors import PARITY_REJECTED, BuildError, Infrastructure, Interrupted, OutOfTime, Rejected
 from .evaluating import Scoring, score_source, write_selection
 from .facts import facts_of, with_allowance
 from .judged import Judged
@@ -26,7 +26,7 @@ from .setting_out import Ground, production, workers
 from .stages import Build
 from .techniques.facts import Facts
 from .techniques.planning import more, plan
-from .trying import Trial, try_out
+from .trying import Trial, try_out, with_fault
 from .verdicts import Contestant, Outcome, judge
 
 #: Of the time that is left, what one wave may spend on making candidates.
@@ -118,6 +118,7 @@ class Search:
             Interrupted, Infrastructure: the build cannot go on.
         """
         self._wave([PLAIN], {PLAIN.name: self.baseline.export})
+        self._check_plain()
         recipes: Sequence[Recipe] = [r for r in plan(self.facts) if r.name != PLAIN.name]
         number = 1
         while recipes:
@@ -128,6 +129,23 @@ class Search:
             recipes = [r for r in more(self.facts, self.judged()) if r.name not in known]
             number += 1
         return judge(self.contestants(), self.scoring, self.build.request)
+
+    def _check_plain(self) -> None:
+        """What is served where nothing else may be must be fit for it.
+
+        Raises:
+            OutOfTime: there was no time to see.
+            Rejected: it is not, in words.
+        """
+        fault = self.trials[PLAIN.name].fault
+        if not fault:
+            return
+        self.build.deadline.check(self.build.clock(), "running the plain export")
+        raise Rejected(
+            PARITY_REJECTED,
+            f"the exported model is not equal to the source model: {fault}; nothing was published;"
+            " correct the model, or allow more under spec.evaluation.parity",
+        )
 
     def judged(self) -> tuple[Judged, ...]:
         """What is known so far, judged."""
@@ -147,17 +165,19 @@ class Search:
     def _make(self, recipes: Sequence[Recipe], number: int) -> Mapping[str, Product]:
         self.production.ends = self.build.clock() + WAVE_SHARE * self._remaining()
         names = ", ".join(recipe.name for recipe in recipes)
-        with self.build.stage("produce", f"wave {number}: {names}"):
+        with self.build.stage("produce", f"wave {number}: {names}", needed=False):
             return self.production.produce(recipes)
 
     def _wave(self, recipes: Sequence[Recipe], products: Mapping[str, Product]) -> None:
         for recipe in recipes:
             product = products[recipe.name]
             self.trials[recipe.name] = Trial(recipe=recipe, product=product, fault=product.error)
-        with self.build.stage("evaluate", f"running {len(recipes)} candidates on the data"):
+        words = f"running {len(recipes)} candidates on the data"
+        with self.build.stage("evaluate", words, needed=False):
             self._try([name for name in products if not self.trials[name].fault])
         good = [name for name in products if self._is_worth_timing(self.trials[name])]
-        with self.build.stage("measure", f"timing {len(good)} candidates, one at a time"):
+        words = f"timing {len(good)} candidates, one at a time"
+        with self.build.stage("measure", words, needed=False):
             for number, name in enumerate(good):
                 words = f"timing {name} ({number + 1} of {len(good)})"
                 self.build.say("measure", words, number / len(good))
@@ -173,12 +193,8 @@ class Search:
 
         def one(name: str) -> Trial:
             if self._remaining() <= 0:
-                trial = self.trials[name]
-                return Trial(
-                    recipe=trial.recipe,
-                    product=trial.product,
-                    fault="there was no time left to run it",
-                )
+                words = "there was no time left to run it"
+                return with_fault(self.trials[name], words, no_time=True)
             return try_out(self.build, self.baseline, self.scoring, self.trials[name])
 
         with ThreadPoolExecutor(self.workers) as pool:
@@ -188,7 +204,8 @@ class Search:
     def _time(self, name: str) -> None:
         trial = self.trials[name]
         if self._remaining() <= 0:
-            self.trials[name] = _faulty(trial, "there was no time left to measure it")
+            words = "there was no time left to measure it"
+            self.trials[name] = with_fault(trial, words, trial.peak_bytes, no_time=True)
             return
         try:
             with alone():
@@ -196,7 +213,8 @@ class Search:
         except (Interrupted, Infrastructure):
             raise
         except BuildError as error:
-            self.trials[name] = _faulty(trial, error.message)
+            late = isinstance(error, OutOfTime)
+            self.trials[name] = with_fault(trial, error.message, trial.peak_bytes, no_time=late)
 
     def _measured(self, trial: Trial) -> tuple[LatencyPair, ...]:
         build = self.build
@@ -216,9 +234,3 @@ class Search:
 
     def _remaining(self) -> float:
         return self.build.deadline.remaining(self.build.clock())
-
-
-def _faulty(trial: Trial, fault: str) -> Trial:
-    return Trial(
-        recipe=trial.recipe, product=trial.product, fault=fault, peak_bytes=trial.peak_bytes
-    )

@@ -17,7 +17,7 @@ from modelservice_runtime.cpu import read_cpu
 from . import baseline, evaluating, hardware, requirements
 from .baseline import Baseline
 from .candidate_cache import CandidateCache, open_cache
-from .engines import ModelProcess, start_source
+from .engines import ModelProcess, check_framework, start_source
 from .evaluating import Prepared
 from .making import StepMaker
 from .producing import Production, Share
@@ -57,6 +57,7 @@ def set_out(build: Build, processes: ExitStack) -> Ground:
     Raises:
         BuildError: in words.
     """
+    check_framework(build.request.source)
     build.scratch.create()
     with build.stage("source", f"fetching {build.request.source.uri}"):
         digest = fetch_source(build.request.source, build.scratch.source)

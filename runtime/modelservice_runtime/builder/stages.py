@@ -31,13 +31,17 @@ class Build:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def stage(self, name: str, message: str) -> Iterator[None]:
+    def stage(self, name: str, message: str, *, needed: bool = True) -> Iterator[None]:
         """Announce the stage, refuse it if time is up, note how long it took.
+
+        ``needed``: without it there is no artifact. What only makes the artifact better, and
+        publishing it, begins all the same, and does what is left to do.
 
         Raises:
             OutOfTime: the deadline has passed.
         """
-        self.deadline.check(self.clock(), f"about to begin the stage {name!r}")
+        if needed:
+            self.deadline.check(self.clock(), f"about to begin the stage {name!r}")
         self.say(name, message)
         begin = self.clock()
         yield

@@ -14,7 +14,7 @@ from modelservice_runtime.contract.tensors import ModelInterface
 from . import parity
 from .baseline import Baseline
 from .engines import ModelProcess, start_candidate
-from .errors import BuildError, Infrastructure, Interrupted
+from .errors import BuildError, Infrastructure, Interrupted, OutOfTime
 from .evaluating import Scoring
 from .gate.evidence import Evidence
 from .producing import Product
@@ -26,8 +26,10 @@ from .tensors import Arrays
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What was seen. ``fault``: why it cannot be served at all, in one sentence, or empty.
+    """What was seen.
 
+    ``fault``: why it cannot be served at all, in one sentence, or empty; ``no_time``: because
+    time was up.
     ``doubt``: why its metric does not keep the goals on the selection part, or empty; it does
     not get to the gate then. ``evidence``: on the gate's part, None where it did not get there
     or nothing is scored. ``answers``: to the samples, one row at a time.
@@ -36,6 +38,7 @@ class Trial:
     recipe: Recipe
     product: Product
     fault: str = ""
+    no_time: bool = False
     doubt: str = ""
     parity: tuple[parity.Difference, ...] = ()
     selection_value: float | None = None
@@ -71,13 +74,21 @@ def try_out(build: Build, baseline: Baseline, scoring: Scoring | None, trial: Tr
         except (Interrupted, Infrastructure):
             raise
         except (BuildError, _Fault) as error:
-            return _with_fault(trial, str(error), worker.peak_bytes)
+            late = isinstance(error, OutOfTime)
+            return with_fault(trial, str(error), worker.peak_bytes, no_time=late)
         finally:
             scratch.unlink(missing_ok=True)
 
 
-def _with_fault(trial: Trial, fault: str, peak_bytes: int) -> Trial:
-    return Trial(recipe=trial.recipe, product=trial.product, fault=fault, peak_bytes=peak_bytes)
+def with_fault(trial: Trial, fault: str, peak_bytes: int = 0, *, no_time: bool = False) -> Trial:
+    """``trial`` as one that cannot be served, because of ``fault``."""
+    return Trial(
+        recipe=trial.recipe,
+        product=trial.product,
+        fault=fault,
+        no_time=no_time,
+        peak_bytes=peak_bytes,
+    )
 
 
 @dataclass(frozen=True, slots=True)

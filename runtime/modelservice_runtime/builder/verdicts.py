@@ -117,7 +117,8 @@ def _before_the_gate(contestant: Contestant, request: BuildRequest) -> Judged | 
     trial = contestant.trial
     if trial.fault:
         made = trial.product.made is not None
-        outcome = SKIPPED if trial.product.no_time else REJECTED if made else FAILED
+        late = trial.no_time or trial.product.no_time
+        outcome = SKIPPED if late else REJECTED if made else FAILED
         return _judged(contestant, outcome, trial.fault)
     if trial.doubt:
         words = f"on the selection part: {trial.doubt}"

@@ -166,7 +166,9 @@ class Worker:
     def _read(self, doing: str) -> None:
         data = os.read(self._replies, 1 << 16)
         if not data:
-            raise explain_death(self._process.wait(), self.name, doing, self.peak_bytes)
+            code = self._process.wait()
+            limit = self._limits.memory_bytes
+            raise explain_death(code, self.name, doing, self.peak_bytes, limit)
         self._buffer += data
 
     def _watch_memory(self, doing: str) -> None:
@@ -230,15 +232,24 @@ def _private_bytes(process: psutil.Process) -> int:
     return int(memory.rss) - int(memory.shared)
 
 
-def explain_death(returncode: int, name: str, doing: str, peak_bytes: int) -> UserError:
-    """What the end of the process means: killed for memory, crashed, or ended by itself."""
+def explain_death(
+    returncode: int, name: str, doing: str, peak_bytes: int, limit_bytes: int = 0
+) -> UserError:
+    """What the end of the process means: killed for memory, crashed, or ended by itself.
+
+    Some libraries crash where an allocation fails at ``limit_bytes`` (0: there is no limit).
+    """
     if returncode == -signal.SIGKILL:
         return out_of_memory(name, doing, peak_bytes, 0)
     if returncode < 0:
         return UserError(
             ENTRYPOINT_FAILED,
             f"{name}: {doing} crashed with {signal.Signals(-returncode).name}; the Job's log has"
-            " the stack",
+            " the stack"
+            + (
+                f"; if it was the memory (limit {_mebibytes(limit_bytes)}): {_MEMORY_ADVICE}"
+                * bool(limit_bytes)
+            ),
         )
     return UserError(
         ENTRYPOINT_FAILED,
