@@ -43,10 +43,14 @@ def rows_table(document: Document) -> list[str]:
 
 
 def text_table(document: Document) -> str:
-    """Rows, then targets with pass or fail, aligned for a terminal."""
+    """Rows, then targets with pass or fail, aligned for a terminal.
+
+    Rows that are cells of a table are on the page alone: there are too many of them.
+    """
     lines = [
-        f"{item.group:<8} {_of(item):<52} {f'{item.value:g}{_unit(item)}':>14}  {_spread(item)}"
+        f"{item.group:<8} {item.what:<52} {f'{item.value:g}{_unit(item)}':>14}  {_spread(item)}"
         for item in document.rows
+        if not item.of
     ]
     lines.append("")
     for item in document.targets:
@@ -59,10 +63,6 @@ def text_table(document: Document) -> str:
 def sign(operator: str) -> str:
     """A comparison as one writes it."""
     return {"<=": "≤", ">=": "≥", "==": "="}[operator]
-
-
-def _of(item: Row) -> str:
-    return f"{item.of}: {item.what}" if item.of else item.what
 
 
 def _unit(item: Row) -> str:
