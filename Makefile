@@ -41,7 +41,7 @@ bench-spine: ## Measure the promised figures (ARGS: F1 … F5, --cold) and write
 	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/spine/run.py $(ARGS)
 
 .PHONY: bench-optimizer
-bench-optimizer: ## Measure the figures of the builder (ARGS: O2, --quick) and write docs/optimizer.md
+bench-optimizer: ## Measure the figures of the builder (ARGS: O1 … O4, --quick) and write docs/optimizer.md
 	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/optimizer/run.py $(ARGS)
 
 .PHONY: up

@@ -46,7 +46,7 @@ FIGURES: Mapping[str, Callable[[Bench], Iterator[Figures]]] = {
     "O4": memory.measure,
 }
 ENVIRONMENTS = ("builder-test", *site.ENVIRONMENTS)
-_PACKAGES = ("numpy", "onnx", "onnxruntime", "openvino", "torch")
+_PACKAGES = ("numpy", "onnx", "onnxruntime", "openvino", "nncf", "torch")
 
 
 def main() -> int:

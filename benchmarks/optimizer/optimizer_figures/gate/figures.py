@@ -10,12 +10,13 @@ from .findings import Finding, Precision, Refusals
 from .kinds import MILD as MEANT_MILD
 from .kinds import SEVERE as MEANT_SEVERE
 
-SEVERE, LIMIT, MILD, BETWEEN, PRECISION = (
+SEVERE, LIMIT, MILD, BETWEEN, PRECISION, BF16 = (
     "O2.severe",
     "O2.limit",
     "O2.mild",
     "O2.between",
     "O2.precision",
+    "O2.bf16",
 )
 #: What is really lost ÷ what the goal allows, from where on and up to where it counts.
 TWICE, HALF = 2.0, 0.5
@@ -112,11 +113,15 @@ def _precision_rows(precision: Precision) -> list[Row]:
         row(PRECISION, "refused", "", [bool(why)], of=way) for way, why in precision.ways.items()
     ]
     values = {
-        "largest difference in the declared precision": precision.asserted_difference,
-        "largest difference in silent bf16": precision.silent_difference,
-        "lost in silent bf16 / goal": precision.silent_drop / precision.goal,
+        "declared": {"largest difference": precision.asserted_difference},
+        "silent bf16": {
+            "largest difference": precision.silent_difference,
+            "lost / goal": precision.silent_drop / precision.goal,
+        },
     }
-    return [*found, *(row(PRECISION, "measured", "", [v], of=of) for of, v in values.items())]
+    for of, cells in values.items():
+        found += [row(BF16, what, "", [value], of=of) for what, value in cells.items()]
+    return found
 
 
 def _severe_targets(harmful: Sequence[Finding]) -> list[Target]:
