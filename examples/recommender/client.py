@@ -8,6 +8,7 @@ Needs numpy and tritonclient[grpc]. Books have numbers from 0 to 299.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,15 @@ import tritonclient.grpc as triton
 
 BOOKS, HISTORY = 300, 10
 BEST = 5
+#: Under more load than fits the latency goal a service refuses at once: ask again a little later.
+RETRY = {
+    "maxAttempts": 5,
+    "initialBackoff": "0.05s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 3,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+CHANNEL = json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": RETRY}]})
 
 
 def rate(url: str, model: str, liked: Sequence[int]) -> np.ndarray:
@@ -24,10 +34,14 @@ def rate(url: str, model: str, liked: Sequence[int]) -> np.ndarray:
     """
     history = np.resize(np.array(liked, np.int64), HISTORY)
     books = np.arange(BOOKS, dtype=np.int64)[:, None]
-    with triton.InferenceServerClient(url) as client:
-        # A row at a time: how large a batch may be is for the tuning to decide.
-        parts = [ask(client, model, history, book[None]) for book in books]
-    return np.concatenate(parts)
+    with triton.InferenceServerClient(
+        url, channel_args=[("grpc.service_config", CHANNEL)]
+    ) as client:
+        # How many rows a request may have was for the tuning to decide.
+        config = client.get_model_config(model, as_json=True)["config"]
+        largest = max(1, int(config.get("max_batch_size", 0)))
+        requests = np.split(books, range(largest, BOOKS, largest))
+        return np.concatenate([ask(client, model, history, part) for part in requests])
 
 
 def ask(

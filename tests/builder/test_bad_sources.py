@@ -107,6 +107,7 @@ def test_a_module_that_cannot_be_exported_is_told_in_the_exporters_words(bench: 
     )
     outcome = bench.build()
     assert (outcome.code, outcome.result.reason) == (exit_codes.USER_ERROR, "ExportFailed")
+    assert "cannot be exported at model.py:5 (`if x.sum().item() > 0:`)" in outcome.result.message
     assert "data-dependent" in outcome.result.message
     assert "avoid Python control flow" in outcome.result.message
     assert bench.stored_files() == []

@@ -285,6 +285,39 @@ def test_bad_candidates_of_every_kind_never_take_the_build_down(bench: Bench) ->
 
 
 @pytest.mark.timeout(240)
+def test_a_disk_that_is_full_in_the_middle_costs_that_candidate_alone(
+    bench: Bench, in_namespace: Callable[[str], tuple[str, ...]]
+) -> None:
+    """The training fills a real file system; the one after it finds room again."""
+    classifier(bench, rows=60)
+    bench.write(
+        "training.py",
+        "import tempfile\n"
+        "def train(student, teacher, *, distillation_loss, seconds, seed):\n"
+        "    count = lambda model: sum(each.numel() for each in model.parameters())\n"
+        "    if count(student) > 0.7 * count(teacher):\n"
+        "        with tempfile.NamedTemporaryFile(delete=False) as checkpoint:\n"
+        "            checkpoint.write(bytes(1 << 28))\n",
+    )
+    bench.optimization = OptimizationRequest(
+        techniques=(PRUNE,),
+        pruning=PruningRequest(training_entrypoint="training:train", ratios=(0.2, 0.5)),
+        parallelism=1,
+    )
+    scratch = bench.root / "scratch"
+    scratch.mkdir()
+    ok(bench.build(prefix=in_namespace(f"mount -t tmpfs -o size=128m none {scratch}")))
+    by_ratio = {
+        one["recipe"]["steps"][-1]["parameters"].get("ratio"): one
+        for one in candidates(bench).values()
+        if one["recipe"]["steps"]
+    }
+    assert by_ratio[0.2]["outcome"] == "Failed"
+    assert "scratch folder is full" in by_ratio[0.2]["reason"]
+    assert "scratch" not in by_ratio[0.5]["reason"]
+
+
+@pytest.mark.timeout(240)
 def test_a_pruned_artifact_is_trained_judged_and_told_in_the_subjects_terms(bench: Bench) -> None:
     classifier(bench)
     bench.optimization = OptimizationRequest(

@@ -6,6 +6,7 @@ at a time, since all of them at once would want more memory than a small machine
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from modelservice_harness.upload import upload
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: A pruned model is trained several times, and the two beside it are built on the same cores.
 READY_SECONDS = 900
+ANSWER_SECONDS = 120
 
 #: Example → what its client is asked, and a word that must be in the answer.
 MALIGNANT = (
@@ -45,10 +47,14 @@ ASKED: Mapping[str, tuple[str, str]] = {
     "recommender": ("12 70 155", "book"),
     "tumour-classifier": (MALIGNANT, "malignant"),
 }
-GROUPS = (
+EVERY = (
     ("sentence-encoder", "image-classifier", "loan-classifier"),
     ("digits", "token-tagger", "recommender", "tumour-classifier"),
 )
+#: Built within a minute each. The sentence encoder is the demo's too (test_demo_elsewhere); it,
+#: the pictures and the pruned digits take four minutes each beside others: FULL=1, as in .ci/run.
+QUICK = (("loan-classifier", "token-tagger", "recommender", "tumour-classifier"),)
+GROUPS = EVERY if os.environ.get("FULL") else QUICK
 
 
 @dataclass(slots=True)
@@ -105,10 +111,10 @@ def applied(cluster: Any, tiny_namespace: Callable[..., str]) -> Iterator[Applie
 def test_every_example_is_asked() -> None:
     names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
     assert sorted(ASKED) == names
-    assert sorted(name for group in GROUPS for name in group) == names
+    assert sorted(name for group in EVERY for name in group) == names
 
 
-@pytest.mark.timeout(READY_SECONDS + 120)
+@pytest.mark.timeout(READY_SECONDS + ANSWER_SECONDS + 60)
 @pytest.mark.parametrize("name", [name for group in GROUPS for name in group])
 def test_an_example_is_built_judged_served_and_its_client_gets_the_right_answer(
     cluster: Any, applied: Applied, name: str
@@ -122,8 +128,17 @@ def test_an_example_is_built_judged_served_and_its_client_gets_the_right_answer(
     asked = [*split[0].split(), *split[1:]]
     folder = EXAMPLES / name
     command = [cluster.client_python, str(folder / "client.py"), "--url", service.address(8001)]
-    done = subprocess.run(
-        [*command, *asked], cwd=folder, capture_output=True, text=True, check=False, timeout=60
-    )
+    answers: list[subprocess.CompletedProcess[str]] = []
+
+    def answered() -> bool:
+        """Beside builds on the same two cores a service may refuse, as its goal wants it."""
+        done = subprocess.run(
+            [*command, *asked], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        )
+        answers.append(done)
+        return "Request timeout expired" not in done.stderr
+
+    service.wait(answered, ANSWER_SECONDS, "an answer to its client")
+    done = answers[-1]
     assert done.returncode == 0, done.stderr
     assert wanted in done.stdout

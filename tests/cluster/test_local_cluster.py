@@ -10,6 +10,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from build_jobs import build_job
+
 from modelservice_harness import access as harness_access
 from modelservice_harness.local import LocalCluster
 
@@ -102,6 +104,43 @@ def test_pods_of_a_lost_node_come_back_elsewhere_and_the_node_too(
         "both pods on the node that is left",
     )
     assert not node_is_ready(spare_cluster, "node-2")
+    spare_cluster.node("start", "node-2")
+    wait(spare_cluster, lambda: node_is_ready(spare_cluster, "node-2"), "the node again")
+
+
+def test_a_build_whose_node_dies_is_ended_by_new_pods(
+    spare_cluster: LocalCluster, bare_cluster: Any
+) -> None:
+    """Both of its pods are lost with the node; index 0 starts again elsewhere, and succeeds."""
+    script = '[ "$NODE" != node-2 ] || sleep 600; echo done > /dev/termination-log'
+    job = build_job(NAMESPACE, pods=2, script=script, store_uri="s3://models/artifacts")
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    container["image"] = bare_cluster.images.client
+    field = {"fieldRef": {"fieldPath": "spec.nodeName"}}
+    container["env"] = [{"name": "NODE", "valueFrom": field}]
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-2"]}
+    preference = {"weight": 100, "preference": {"matchExpressions": [here]}}
+    kind = "preferredDuringSchedulingIgnoredDuringExecution"
+    # Both on the node that will die, instead of apart.
+    del pod["topologySpreadConstraints"]
+    pod["affinity"] = {"nodeAffinity": {kind: [preference]}}
+    access = spare_cluster.access()
+    name = job["metadata"]["name"]
+
+    def running() -> list[str]:
+        found = access.get("pods", "-l", f"job-name={name}", namespace=NAMESPACE)["items"]
+        return [p["spec"]["nodeName"] for p in found if p["status"]["phase"] == "Running"]
+
+    def ended() -> dict[str, Any]:
+        conditions = access.get("job", name, namespace=NAMESPACE)["status"].get("conditions", [])
+        return {each["type"]: each.get("reason", "") for each in conditions}
+
+    access.apply(job)
+    wait(spare_cluster, lambda: running() == ["node-2"] * 2, "both pods on one node")
+    spare_cluster.node("stop", "node-2")
+    wait(spare_cluster, lambda: "Complete" in ended() or "Failed" in ended(), "the Job's end")
+    assert "Failed" not in ended()
     spare_cluster.node("start", "node-2")
     wait(spare_cluster, lambda: node_is_ready(spare_cluster, "node-2"), "the node again")
 

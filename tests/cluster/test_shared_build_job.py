@@ -6,21 +6,16 @@ container: what is tried is Kubernetes' side of the agreement, not the builder.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
 
-import operator_samples as samples
 import pytest
+from build_jobs import build_job
 from live_service import LiveService
 
-from modelservice_operator import manifests as m
-from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.plan.observed import FAILED, RUNNING, SUCCEEDED, JobSeen, parse_children
 from modelservice_runtime.contract import exit_codes
-from modelservice_runtime.contract.build_spec import build_request
-from modelservice_runtime.contract.requests import OptimizationRequest
 
 pytestmark = pytest.mark.cluster
 
@@ -28,25 +23,6 @@ SECONDS = 120
 LONGEST_NAME = "s" * 40
 #: $JOB_COMPLETION_INDEX → what the pod does.
 WAIT = "sleep 600"
-
-
-def build_job(
-    namespace: str, *, pods: int, attempt: int = 1, name: str = "tiny", script: str = "true"
-) -> dict[str, Any]:
-    """The operator's Job of a build by ``pods`` pods, without an owner; each runs ``script``."""
-    spec = samples.built(optimization=OptimizationRequest(parallelism=pods))
-    request = build_request(
-        spec.build, namespace=namespace, name=name, build_key="b" * 40, attempt=attempt,
-        store_uri="pvc://models/artifacts", artifact_uri="pvc://models/artifacts/a", engines=(),
-    )  # fmt: skip
-    ref = ServiceRef(namespace=namespace, name=name, uid="", generation=1)
-    store = dataclasses.replace(samples.settings().store, uri="pvc://models/artifacts")
-    job = m.build_job(ref, request=request, spec=spec, store=store, settings=samples.settings())
-    del job["metadata"]["ownerReferences"]
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    container["command"] = ["sh", "-c", script]
-    container["resources"] = {"requests": {"cpu": "10m", "memory": "16Mi"}}
-    return job
 
 
 @pytest.mark.parametrize("pods", [1, 2, 32])

@@ -2,7 +2,7 @@
 
 The rule. Of the candidates that keep the goals and reach the wanted speed-up, only those count
 that no other one beats in metric, speed and size at once (the Pareto front). The fastest of them
-is chosen, speed being the geometric mean over the measured batch sizes; among those within 3 %
+is chosen, speed being the geometric mean over the measured batch sizes; among those within 1 %
 of it, the one with the better metric, then the smaller one. Up to two more of the front go along
 if they are at least two thirds as fast: inside Triton, with several instances, the order can
 turn, and the tuning decides there.
@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Speeds nearer than this are the same: the measurements differ by as much.
-SAME_SPEED = 0.03
+#: Speeds nearer than this are the same.
+SAME_SPEED = 0.01
 FINALISTS = 3
 #: Slower ones will not win in Triton either.
 HOPE = 2 / 3

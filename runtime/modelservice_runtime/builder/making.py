@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import BuildError, Infrastructure, Interrupted, OutOfTime
+from .errors import SCRATCH_UNUSABLE, BuildError, Infrastructure, Interrupted, OutOfTime
 from .producing import CannotMakeError, Steps
+from .recipes import Step
 from .stages import Build
 from .techniques.base import CannotProduceError, Made, SourceAccess, Work
 from .techniques.maker import make
@@ -49,21 +52,37 @@ class StepMaker:
             training_entrypoint=pruning.training_entrypoint if pruning else "",
         )
         try:
-            return make(
-                step,
-                work,
-                environment=build.environment,
-                cwd=build.scratch.work,
-                limits=build.limits,
-                timeout=seconds,
-                stop=stop,
-            )
+            return self._in_a_folder_of_its_own(step, work, seconds, stop)
         except CannotProduceError as error:
             raise CannotMakeError(str(error)) from error
-        except (Interrupted, Infrastructure):
+        except Infrastructure as error:
+            if error.reason != SCRATCH_UNUSABLE:
+                raise
+            # What it wrote gives its room back to the candidates after it.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise CannotMakeError(error.message) from error
+        except Interrupted:
             raise
         except OutOfTime as error:
             words = f"it was not made within {seconds:.0f} s, its share of the build's time"
             raise CannotMakeError(words, no_time=True) from error
         except BuildError as error:
             raise CannotMakeError(error.message) from error
+
+    def _in_a_folder_of_its_own(
+        self, step: Step, work: Work, seconds: float, stop: Callable[[], bool]
+    ) -> Made:
+        """What a step leaves in temporary files, above all one that crashed, goes with it."""
+        build = self.build
+        with tempfile.TemporaryDirectory(
+            dir=build.scratch.root, prefix="step-", ignore_cleanup_errors=True
+        ) as temporary:
+            return make(
+                step,
+                work,
+                environment={**build.environment, "TMPDIR": temporary},
+                cwd=build.scratch.work,
+                limits=build.limits,
+                timeout=seconds,
+                stop=stop,
+            )

@@ -21,11 +21,10 @@ from .worker_loop import Handler, Reply, is_out_of_memory, serve
 
 
 class OpenvinoEngine:
-    """An IR, compiled once."""
+    """An IR, compiled once, and once more for single rows where that is done in serving."""
 
     def __init__(self) -> None:
-        self._request: Any = None
-        self._outputs: list[str] = []
+        self._calls: Any = None
 
     def open(self, model: str, precision: str) -> Reply:
         """A candidate: its interface; compiled in ``precision`` and in no other one.
@@ -37,8 +36,7 @@ class OpenvinoEngine:
 
         compiled = openvino_model.compile_model(Path(model), precision)
         found = openvino_model.interface(compiled)
-        self._outputs = [spec.name for spec in found.outputs]
-        self._request = compiled.create_infer_request()
+        self._calls = openvino_model.calls(Path(model), compiled, found, precision)
         return {"interface": encode(found), "versions": dict(versions_of("openvino"))}
 
     def run(self, inputs: str, outputs: str) -> Reply:
@@ -52,16 +50,16 @@ class OpenvinoEngine:
         return {"milliseconds": timing.repeat(lambda: self._infer(arrays), seconds)}
 
     def _infer(self, arrays: Arrays) -> Arrays:
-        if self._request is None:
+        if self._calls is None:
             raise RuntimeError("open comes first")
         try:
-            values = self._request.infer(arrays)
+            answers: Arrays = self._calls.run(arrays)
         except Exception as error:
             if is_out_of_memory(error):
                 raise MemoryError(str(error)) from error
             words = " ".join(str(error).split())[-400:]
             raise UserError(MODEL_INVALID, f"OpenVINO cannot run the model: {words}") from error
-        return {name: values[index] for index, name in enumerate(self._outputs)}
+        return answers
 
 
 def main() -> None:

@@ -33,6 +33,8 @@ from .verdicts import Contestant, Outcome, judge
 WAVE_SHARE = 0.5
 #: Below this share of the whole time no further wave begins: what there is must be published.
 LAST_WAVE_SHARE = 0.25
+#: With less than this share left, no further ratio is searched for.
+LATE_SHARE = 0.5
 #: With less than this share of the time left, only what may be served is timed.
 SPARE_SHARE = 0.5
 #: For timing what will not be served.
@@ -126,7 +128,9 @@ class Search:
             if self._remaining() < LAST_WAVE_SHARE * self.build.deadline.duration_seconds:
                 break
             known = self.trials
-            recipes = [r for r in more(self.facts, self.judged()) if r.name not in known]
+            late = self._remaining() < LATE_SHARE * self.build.deadline.duration_seconds
+            wanted = more(self.facts, self.judged(), late=late)
+            recipes = [r for r in wanted if r.name not in known]
             number += 1
         return judge(self.contestants(), self.scoring, self.build.request)
 

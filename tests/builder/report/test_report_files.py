@@ -184,7 +184,7 @@ def test_the_table_has_metric_speed_size_memory_and_time(load: Callable[[str], R
         "(4.13 ms instead of 9.4 ms at batch 1)",
         "Accuracy 0.9808 instead of 0.982 on 1500 samples; the goals are kept.",
         "Choice: fuse+int8-static: the fastest of 3 candidates within the goals",
-        "among those within 3 % of it the one that loses least",
+        "among those within 1 % of it the one that loses least",
         "pytorch pvc://models/digits",
         "Accuracy at most 0.01 worse than the source model",
         "Accuracy at least 0.95",

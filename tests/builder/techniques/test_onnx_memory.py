@@ -32,9 +32,9 @@ SLACK_BYTES = 256 << 20
 
 
 def stack(width: int, layers: int = LAYERS) -> onnx.ModelProto:
-    """Matrix products and ReLUs."""
-    generator, last = np.random.default_rng(5), "x"
-    nodes, tensors = [], []
+    """Matrix products and ReLUs, and at the front an operator that does nothing."""
+    generator, last = np.random.default_rng(5), "same"
+    nodes, tensors = [helper.make_node("Identity", ["x"], ["same"])], []
     for number in range(layers):
         weights = generator.standard_normal((width, width), np.float32) / np.float32(width**0.5)
         tensors.append(numpy_helper.from_array(weights, f"w{number}"))
@@ -63,6 +63,7 @@ def work_for(work_on: WorkOf, folder: Path, width: int, **parameters: object) ->
 @pytest.mark.parametrize(
     ("technique", "parameters"),
     [
+        ("fuse", {"how": "slim"}),
         ("quantize_static", {}),
         ("quantize_static", {"method": "entropy"}),
         ("quantize_dynamic", {}),
@@ -71,7 +72,7 @@ def work_for(work_on: WorkOf, folder: Path, width: int, **parameters: object) ->
         ("openvino_ir", {}),
         ("openvino_int8", {}),
     ],
-    ids=["static", "entropy", "dynamic", "mixed", "half", "openvino", "openvino int8"],
+    ids=["slim", "static", "entropy", "dynamic", "mixed", "half", "openvino", "openvino int8"],
 )
 def test_a_maker_takes_three_times_the_model_and_a_quarter_of_a_gibibyte(
     tmp_path: Path, work_on: WorkOf, made: Makes, technique: str, parameters: dict[str, object]

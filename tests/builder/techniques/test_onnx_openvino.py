@@ -182,6 +182,29 @@ def test_int8_quantizes_every_layer_and_stays_near(
             assert 1e-4 < relative_error(answers[name], array[:rows]) < 0.1
 
 
+def test_what_int8_leaves_is_computed_in_bf16_where_that_is_asked_for(
+    encoder: Example, work_on: WorkOf, made: Makes, openvino: Opened, tmp_path: Path
+) -> None:
+    """The same quantized model, declared anew: its names, and other numbers than with float32."""
+    work = work_on(encoder)
+    int8 = work.target / made("openvino_int8", work).model_file
+    (tmp_path / "again").mkdir()
+    again = replace(work, parent=int8, target=tmp_path / "again", parameters={"precision": "bf16"})
+    if "bf16" not in read_cpu_class().split():
+        with pytest.raises(CannotProduceError, match="on this CPU where"):
+            IR.produce(again)
+        return
+    openvino.open(int8, "int8")
+    with_float32 = openvino.run(encoder.rows(8))["embedding"]
+    model = again.target / IR.produce(again).model_file
+    with pytest.raises(UserError, match="declares bf16 and was to be opened as int8"):
+        openvino.open(model, "int8")
+    openvino.open(model, "bf16")
+    found = openvino.run(encoder.rows(8))["embedding"]
+    assert relative_error(found, with_float32) > 1e-5
+    assert relative_error(found, encoder.outputs["embedding"][:8]) < 0.2
+
+
 def test_int8_of_a_transformer_keeps_what_attention_needs(
     encoder: Example, work_on: WorkOf, made: Makes, openvino: Opened
 ) -> None:

@@ -105,6 +105,16 @@ def waves(given_facts: Facts, verdict: Callable[[Recipe], Judged]) -> list[list[
         ),
         (
             {
+                "engines": (OPENVINO,),
+                "techniques": ("OpenVINO", "Quantize", "BFloat16"),
+            },
+            [
+                "export", "openvino", "openvino-int8", "openvino-int8+openvino-bf16",
+                "openvino-bf16",
+            ],
+        ),
+        (
+            {
                 "engines": (ONNXRUNTIME, OPENVINO),
                 "techniques": ("BFloat16",),
                 "cpu_class": "x86-64 avx2",
@@ -145,7 +155,8 @@ def waves(given_facts: Facts, verdict: Callable[[Recipe], Judged]) -> list[list[
     ],
     ids=[
         "a CNN", "a transformer", "an MLP", "no data", "nothing allowed", "an embedding alone",
-        "OpenVINO", "OpenVINO and int8", "half precision by what the CPU has", "no bf16 here",
+        "OpenVINO", "OpenVINO and int8", "half precision by what the CPU has",
+        "int8 and bf16 together", "no bf16 here",
         "engines that do not serve", "native code", "native code of an ONNX file", "pruning",
         "pruning by given ratios", "pruning without training", "a GPU", "no GPU",
         "ONNX Runtime on a GPU",
@@ -174,6 +185,7 @@ def test_what_keeps_the_arithmetic_is_exact_and_what_depends_on_the_cpu_says_so(
         "fuse+int8-dynamic": "int8",
         "openvino": "fp32",
         "openvino-int8": "int8",
+        "openvino-int8+openvino-bf16": "bf16",
         "openvino-bf16": "bf16",
         "aot-inductor": "fp32",
         "prune-30": "fp32",
@@ -182,7 +194,8 @@ def test_what_keeps_the_arithmetic_is_exact_and_what_depends_on_the_cpu_says_so(
     }
     depends = {name for name, recipe in recipes.items() if recipe.depends_on_cpu}
     assert depends == {
-        "int8-dynamic", "fuse+int8-dynamic", "openvino-int8", "openvino-bf16", "aot-inductor",
+        "int8-dynamic", "fuse+int8-dynamic", "openvino-int8", "openvino-int8+openvino-bf16",
+        "openvino-bf16", "aot-inductor",
     }  # fmt: skip
 
 
@@ -285,10 +298,10 @@ def pruned_up_to(limit: float) -> Callable[[Recipe], Judged]:
 @pytest.mark.parametrize(
     ("limit", "later"),
     [
-        (0.58, ["prune-60", "prune-55"]),
+        (0.58, ["prune-60", "prune-65", "prune-55"]),
         (0.9, ["prune-82", "prune-89"]),
         (0.2, ["prune-15", "prune-22"]),
-        (0.0, ["prune-15", "prune-7"]),
+        (0.0, ["prune-15", "prune-22", "prune-7"]),
         (1.0, ["prune-82", "prune-89"]),
     ],
 )
@@ -322,12 +335,22 @@ def test_a_speed_that_is_not_reached_does_not_make_the_search_prune_less() -> No
     def verdict(recipe: Recipe) -> Judged:
         return slow(recipe) if recipe.steps else found(recipe)
 
-    assert waves(PRUNING, verdict)[1] == ["prune-82"]
+    assert waves(PRUNING, verdict)[1] == ["prune-82", "prune-89"]
 
 
 def test_int8_comes_behind_the_largest_ratio_that_keeps_the_metric() -> None:
     both = dataclasses.replace(PRUNING, techniques=("Prune", "Quantize"), ratios=(0.3, 0.5, 0.7))
     assert waves(both, pruned_up_to(0.6))[1:] == [["prune-50+int8-static"]]
+
+
+def test_what_stands_behind_pruning_waits_for_the_ratio_unless_it_is_late() -> None:
+    both = dataclasses.replace(PRUNING, techniques=("Prune", "Quantize"))
+    assert waves(both, pruned_up_to(1))[1:] == [
+        ["prune-82", "prune-89"],
+        ["prune-89+int8-static"],
+    ]
+    first = [found(recipe) for recipe in plan(both)]
+    assert names(more(both, first, late=True)) == ["prune-70+int8-static"]
 
 
 def test_less_pruning_with_int8_is_tried_where_more_of_it_loses_too_much() -> None:

@@ -17,7 +17,7 @@ from modelservice_runtime.builder.techniques.base import Work
 from modelservice_runtime.builder.techniques.maker import make
 from modelservice_runtime.builder.worker import Worker
 from modelservice_runtime.contract.manifest import Variant
-from modelservice_runtime.contract.requests import AOTI, ONNXRUNTIME, OPENVINO
+from modelservice_runtime.contract.requests import AOTI, ONNXRUNTIME
 
 from . import peers
 from .setting import Setting
@@ -60,7 +60,7 @@ class Starter:
             peers.AOT_INDUCTOR: lambda: (self._compiled(), ""),
             peers.ORT: lambda: (self._opened(name, ONNXRUNTIME, self.setting.export), ""),
             peers.ORT_INT8: lambda: (self._int8_of_onnxruntime(), ""),
-            peers.OPENVINO: lambda: (self._opened(name, OPENVINO, self.setting.export), ""),
+            peers.OPENVINO: lambda: (self._bare(name, self.setting.export, FP32)[0], ""),
             peers.OPENVINO_BARE: lambda: self._bare(name, self.setting.export),
             peers.NNCF_INT8: self._int8_of_nncf,
         }
@@ -143,10 +143,10 @@ class Starter:
             parent = str(self.setting.export)
             self._ask(worker, command, parent=parent, target=str(target), **arguments)
 
-    def _bare(self, name: str, path: Path) -> tuple[ModelProcess, str]:
+    def _bare(self, name: str, path: Path, precision: str = "") -> tuple[ModelProcess, str]:
         """The process, and what OpenVINO computes in what is not quantized."""
         worker = self._worker(name, "bare_openvino")
-        reply = self._ask(worker, "open", model=str(path), precision="")
+        reply = self._ask(worker, "open", model=str(path), precision=precision)
         return self._model(worker), str(reply["precision"])
 
     def _worker(self, name: str, module: str) -> Worker:

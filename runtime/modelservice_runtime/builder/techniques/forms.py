@@ -64,6 +64,9 @@ def in_openvino(facts: Facts, base: tuple[Step, ...]) -> Iterator[Recipe]:
         yield Recipe(steps=(*base, steps.openvino(FP32)), engine=OPENVINO, exact=not base)
         if facts.may(QUANTIZE) and facts.calibration_rows and _has_layers(facts):
             yield int8(*base, steps.openvino_int8(), engine=OPENVINO)
+            if facts.may(BFLOAT16) and facts.cpu_has(BF16):
+                # int8 where it is in the graph, and bf16 for all the rest.
+                yield _in_bf16(*base, steps.openvino_int8(), steps.openvino(BF16))
     for word, precision in ((BFLOAT16, BF16), (FLOAT16, FP16)):
         if facts.may(word) and facts.cpu_has(precision):
             yield Recipe(
@@ -72,6 +75,10 @@ def in_openvino(facts: Facts, base: tuple[Step, ...]) -> Iterator[Recipe]:
                 precision=precision,
                 depends_on_cpu=True,
             )
+
+
+def _in_bf16(*chain: Step) -> Recipe:
+    return Recipe(steps=chain, engine=OPENVINO, precision=BF16, depends_on_cpu=True)
 
 
 def _has_layers(facts: Facts) -> bool:

@@ -7,6 +7,7 @@ folding and elimination, for everything else.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import onnx
@@ -39,6 +40,8 @@ class Fuse:
         before = len(onnx_files.load(work.parent).graph.node)
         model, notes = _with_fusions(work.parent) if how == ORT else _slimmed(work.parent)
         after = len(model.graph.node)
+        # Both libraries leave cycles behind that hold the weights once more.
+        gc.collect()
         onnx_files.save(model, interface, work.target / MODEL_FILE)
         check_runs(work.target / MODEL_FILE, interface)
         return Made(

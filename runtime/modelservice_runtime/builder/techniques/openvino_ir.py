@@ -1,7 +1,8 @@
 """The model as OpenVINO IR, its precision declared in it.
 
 ``precision``: ``fp32``: the source model's arithmetic; ``bf16``, ``fp16``: an explicit choice, for
-CPUs that compute in it. Made only where this CPU does.
+CPUs that compute in it. Made only where this CPU does. Of an ONNX file, or of an IR: then of all
+that is not int8 in it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ class OpenvinoIr:
             CannotProduceError: OpenVINO lacks an operator, or this CPU the precision.
         """
         precision = one_of(work, "precision", (FP32, BF16, FP16))
-        interface = onnx_files.interface_of(work.parent)
         with in_words("OpenVINO"):
             model = openvino_model.read_model(work.parent)
+            is_ir = work.parent.name == openvino_model.IR_FILE
+            own = openvino_model.interface(model) if is_ir else None
+        interface = own or onnx_files.interface_of(work.parent)
         return write(work, model, interface, precision)
 
 

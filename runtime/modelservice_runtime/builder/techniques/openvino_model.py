@@ -17,6 +17,7 @@ from modelservice_runtime.builder.recipes import BF16, FP16, FP32, INT8
 from modelservice_runtime.builder.tensors import check_name, datatype
 from modelservice_runtime.builder.worker_loop import is_out_of_memory
 from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
+from modelservice_runtime.serve.runner.openvino_calls import Calls, for_one_row
 
 IR_FILE = "model.xml"
 DEVICE = "CPU"
@@ -75,6 +76,17 @@ def compile_model(path: Path, precision: str) -> openvino.CompiledModel:
             MODEL_INVALID, f"OpenVINO computes in {computed} on this CPU where {wanted} is declared"
         )
     return compiled
+
+
+def calls(
+    path: Path, compiled: openvino.CompiledModel, found: ModelInterface, precision: str
+) -> Calls:
+    """``compiled`` (from the file ``path``) as it is asked in serving."""
+    single = for_one_row(read_model(path))
+    settings_ = dict(settings(precision))
+    one = openvino.Core().compile_model(single, DEVICE, settings_) if single is not None else None
+    inputs, outputs = ([spec.name for spec in specs] for specs in (found.inputs, found.outputs))
+    return Calls(compiled, one, inputs, outputs)
 
 
 def _refused(doing: str, path: Path, error: RuntimeError) -> UserError | MemoryError:

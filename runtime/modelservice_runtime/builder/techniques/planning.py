@@ -8,7 +8,8 @@ Quantize       ``int8-dynamic…``, ``int8-static…``; with OpenVINO also
                ``openvino-int8`` (openvino)
 AccuracyControl  ``int8-accuracy-control``, ``openvino-int8-accuracy-control``
 OpenVINO       ``openvino`` (openvino)
-BFloat16       ``openvino-bf16`` (openvino), where the CPU computes in it
+BFloat16       ``openvino-bf16`` (openvino), where the CPU computes in it; with int8 in OpenVINO
+               also that with bf16 for the rest (``openvino-int8+openvino-bf16``)
 Float16        ``openvino-fp16`` (openvino), where the CPU computes in it; the ``-fp16``
                forms of what runs on a GPU
 Prune          ``prune-N``, with a training entrypoint; behind it all of the above
@@ -56,15 +57,19 @@ def plan(facts: Facts) -> tuple[Recipe, ...]:
     )
 
 
-def more(facts: Facts, judged: Sequence[Judged]) -> tuple[Recipe, ...]:
-    """The next wave, empty when there is nothing left to try. ``judged``: of all waves so far."""
+def more(facts: Facts, judged: Sequence[Judged], *, late: bool = False) -> tuple[Recipe, ...]:
+    """The next wave, empty when there is nothing left to try. ``judged``: of all waves so far.
+
+    The ratio comes first, and what stands behind pruning when it is found, or ``late``: with the
+    rest of the time better spent on the best ratio so far.
+    """
     known = {candidate.recipe.name for candidate in judged}
     bases = [(), *([_prune_step(best)] if (best := _best_pruned(judged)) is not None else [])]
     wanted = [recipe for base in bases for recipe in less_lossy(facts, base, judged)]
     if _may_prune(facts):
-        if not facts.ratios:
-            wanted += [_pruned(ratio) for ratio in pruning_plan.next_ratios(_pruning(judged))]
-        wanted += _behind_pruning(facts, judged)
+        searched = bool(facts.ratios) or late
+        ratios = () if searched else pruning_plan.next_ratios(_pruning(judged))
+        wanted += [_pruned(ratio) for ratio in ratios] or _behind_pruning(facts, judged)
     return tuple(recipe for recipe in _once(wanted) if recipe.name not in known)
 
 

@@ -15,15 +15,21 @@ LARGEST = 0.95
 
 
 def next_ratios(tried: Mapping[float, bool]) -> tuple[float, ...]:
-    """The next ratio to try, or none. ``tried``: ratio → whether the metric is kept there.
+    """The next ratios to try, or none. ``tried``: ratio → whether the metric is kept there.
 
     Halves the way between the largest ratio that keeps it and the smallest above that does not;
-    0 keeps it, ``LARGEST`` is the end.
+    0 keeps it, ``LARGEST`` is the end. With it comes the one that would be next if it is kept:
+    two trainings side by side take little longer than one.
     """
-    if not tried or len(tried) >= MOST_MODELS:
+    if not tried:
         return ()
     low = max((ratio for ratio, keeps in tried.items() if keeps), default=0.0)
     failed = (ratio for ratio, keeps in tried.items() if ratio > low and not keeps)
-    middle = round((low + min(failed, default=LARGEST)) / 2, 2)
-    near = any(abs(middle - ratio) < STEP - _ROUNDING for ratio in (*tried, 0.0))
-    return () if near else (middle,)
+    high = min(failed, default=LARGEST)
+    middle = round((low + high) / 2, 2)
+    wanted: list[float] = []
+    for ratio in (middle, round((middle + high) / 2, 2)):
+        if any(abs(ratio - other) < STEP - _ROUNDING for other in (*tried, *wanted, 0.0)):
+            break
+        wanted.append(ratio)
+    return tuple(wanted[: max(0, MOST_MODELS - len(tried))])

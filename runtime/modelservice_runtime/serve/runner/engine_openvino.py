@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
-
 from .batches import Arrays
 from .served import CannotServeError, Served
 
@@ -14,6 +12,8 @@ from .served import CannotServeError, Served
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
+
+from .openvino_calls import Calls, for_one_row  # noqa: E402
 
 #: Precision of a variant -> (the hint, its type). int8 is in the model itself; what is not
 #: quantized computes in fp32.
@@ -27,7 +27,7 @@ _PRECISION = "INFERENCE_PRECISION_HINT"
 
 
 class OpenVinoEngine:
-    """One compiled model with one request; instances are processes, so no streams."""
+    """One model; instances are processes, so there are no streams."""
 
     def __init__(self, served: Served) -> None:
         """Compile.
@@ -40,27 +40,24 @@ class OpenVinoEngine:
                 f"precision {served.precision!r} is unknown; known are {', '.join(_HINTS)}"
             )
         hint, wanted = _HINTS[served.precision]
-        compiled = openvino.Core().compile_model(
-            str(served.model_file), "CPU", _settings(hint, served.threads)
-        )
+        core, settings = openvino.Core(), _settings(hint, served.threads)
+        model = core.read_model(str(served.model_file))
+        many = core.compile_model(model, "CPU", settings)
         # Left alone it takes bf16 where the CPU has it, and a hint that the CPU cannot follow is
         # replaced without a word (f16 becomes bf16).
-        taken = compiled.get_property(_PRECISION)
+        taken = many.get_property(_PRECISION)
         if taken != wanted:
             raise CannotServeError(
                 f"variant {served.variant} was judged in {served.precision}, and OpenVINO would"
                 f" compute it in {taken.get_type_name()} on this CPU"
             )
-        self._outputs = {name: compiled.output(name) for name in served.outputs}
-        self._request = compiled.create_infer_request()
+        single = for_one_row(model)
+        one = core.compile_model(single, "CPU", settings) if single is not None else None
+        self._calls = Calls(many, one, served.inputs, served.outputs)
 
     def run(self, arrays: Arrays) -> Arrays:
-        """All outputs of one batch, copied: the next call writes into the same buffers."""
-        self._request.infer(arrays, share_inputs=True)
-        return {
-            name: np.array(self._request.get_tensor(port).data, copy=True)
-            for name, port in self._outputs.items()
-        }
+        """All outputs of one batch."""
+        return self._calls.run(arrays)
 
 
 def _settings(hint: str, threads: int) -> dict[str, Any]:
