@@ -274,6 +274,26 @@ def test_dynamic_int8_that_loses_too_much_leaves_more_and_more_layers_in_float()
     assert later == [["int8-dynamic-mixed-25"], ["int8-dynamic-mixed-50"]]
 
 
+def timed(candidate: Judged, milliseconds: float) -> Judged:
+    pair = LatencyPair(batch=1, source_ms=10.0, artifact_ms=milliseconds)
+    return dataclasses.replace(candidate, latency=(pair,))
+
+
+def test_no_more_layers_go_back_where_the_last_form_is_already_slower_than_what_is_right() -> None:
+    def verdict(recipe: Recipe) -> Judged:
+        if recipe.precision != "int8":
+            return timed(found(recipe), 5.0)
+        return timed(dataclasses.replace(lossy(recipe), doubted=True), milliseconds[recipe.name])
+
+    milliseconds = {"int8-dynamic": 2.0, "fuse+int8-dynamic": 3.0, "int8-dynamic-mixed-25": 6.0}
+    assert waves(facts(operators=TRANSFORMER), verdict)[1:] == [["int8-dynamic-mixed-25"]]
+    milliseconds |= {"int8-dynamic-mixed-25": 4.0, "int8-dynamic-mixed-50": 4.5}
+    assert waves(facts(operators=TRANSFORMER), verdict)[1:] == [
+        ["int8-dynamic-mixed-25"],
+        ["int8-dynamic-mixed-50"],
+    ]
+
+
 def test_dynamic_int8_stops_at_the_first_share_that_keeps_the_metric() -> None:
     def verdict(recipe: Recipe) -> Judged:
         good = recipe.precision != "int8" or "mixed" in recipe.name

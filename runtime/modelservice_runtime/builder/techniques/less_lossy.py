@@ -35,7 +35,8 @@ def less_lossy(facts: Facts, base: tuple[Step, ...], judged: Sequence[Judged]) -
             yield int8(*base, steps.accuracy_control(facts, ONNXRUNTIME))
     if _all_lost(judged, base, "int8-dynamic") and facts.calibration_rows:
         shares = [share for share in _FLOAT_SHARES if not _tried(facts, base, share, judged)]
-        yield from (int8(*base, steps.int8_dynamic(facts, share)) for share in shares[:1])
+        if not _is_beaten(judged, base, "int8-dynamic"):
+            yield from (int8(*base, steps.int8_dynamic(facts, share)) for share in shares[:1])
     if _all_lost(judged, base, "openvino-int8") and controlled:
         yield int8(*base, steps.accuracy_control(facts, OPENVINO), engine=OPENVINO)
 
@@ -48,14 +49,30 @@ def _can_control(facts: Facts) -> bool:
 
 def _all_lost(judged: Sequence[Judged], base: tuple[Step, ...], label: str) -> bool:
     """At least one of this kind was judged, one lost too much, and none keeps the metric."""
-    kind = [
+    kind = _of_kind(judged, base, label)
+    return any(map(lost, kind)) and not any(map(kept, kind))
+
+
+def _of_kind(judged: Sequence[Judged], base: tuple[Step, ...], label: str) -> list[Judged]:
+    return [
         candidate
         for candidate in judged
         if candidate.recipe.steps
         and _is_of_kind(candidate.recipe.steps[-1].label, label)
         and _base(candidate.recipe) == base
     ]
-    return any(map(lost, kind)) and not any(map(kept, kind))
+
+
+def _is_beaten(judged: Sequence[Judged], base: tuple[Step, ...], label: str) -> bool:
+    """The last of this kind is slower than what keeps the metric; the next ones are slower yet."""
+    timed = [_speed(candidate) for candidate in _of_kind(judged, base, label) if candidate.latency]
+    others = (_speed(each) for each in judged if each.latency and kept(each))
+    return bool(timed) and timed[-1] < max(others, default=0.0)
+
+
+def _speed(candidate: Judged) -> float:
+    """Times as fast as the source model at the batch size where it is fastest."""
+    return max(pair.source_ms / max(pair.artifact_ms, 1e-9) for pair in candidate.latency)
 
 
 def _is_of_kind(found: str, label: str) -> bool:
