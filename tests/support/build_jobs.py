@@ -32,7 +32,10 @@ def build_job(
     store = dataclasses.replace(samples.settings().store, uri=store_uri)
     job = m.build_job(ref, request=request, spec=spec, store=store, settings=samples.settings())
     del job["metadata"]["ownerReferences"]
-    (container,) = job["spec"]["template"]["spec"]["containers"]
+    pod = job["spec"]["template"]["spec"]
+    # A shell that is the first process does not hear SIGTERM, as the builder does.
+    pod["terminationGracePeriodSeconds"] = 1
+    (container,) = pod["containers"]
     container["command"] = ["sh", "-c", script]
     container["resources"] = {"requests": {"cpu": "10m", "memory": "16Mi"}}
     return job
