@@ -18,12 +18,13 @@ from .evaluation.data import Data, from_samples, read_data
 from .evaluation.fetching import fetch_data
 from .evaluation.metric import Scorer
 from .evaluation.metrics import Metric, UserCode, metric_for
+from .evaluation.spilling import blocks
 from .evaluation.splitting import split
 from .gate.evidence import Evidence
 from .gate.goals import within
 from .rows import ROWS_MOST, run_all, write_batches
 from .stages import Build
-from .tensors import Arrays, write
+from .tensors import Arrays, write_rows
 
 CALIBRATION, SELECTION, GATE = "calibration", "selection", "gate"
 
@@ -137,7 +138,7 @@ def write_calibration(prepared: Prepared, folder: Path) -> Path | None:
     data = prepared.parts[CALIBRATION]
     if not len(data):
         return None
-    write(folder / "calibration.safetensors", data.inputs)
+    write_in_blocks(folder / "calibration.safetensors", data.inputs)
     return folder / "calibration.safetensors"
 
 
@@ -150,8 +151,17 @@ def write_selection(scoring: Scoring, folder: Path) -> Path | None:
     arrays |= {OUTPUT_PREFIX + n: array for n, array in scoring.expected[SELECTION].items()}
     if data.labels is not None:
         arrays["label"] = data.labels
-    write(folder / "selection.safetensors", arrays)
+    write_in_blocks(folder / "selection.safetensors", arrays)
     return folder / "selection.safetensors"
+
+
+def write_in_blocks(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """``arrays`` (rows first) as safetensors; of mapped files a few rows at a time are in memory.
+
+    Raises:
+        OSError: ``path`` cannot be written.
+    """
+    write_rows(path, {name: (array, blocks(array)) for name, array in arrays.items()})
 
 
 def digest_of_arrays(arrays: Arrays) -> str:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx_ir
 import torch
 from torch.export import Dim
 
 from .errors import EXPORT_FAILED, UserError
 from .export_refusals import cannot_convert, cannot_trace
 from .module_calls import Tensors, few_rows
+from .techniques.onnx_writing import TooLargeError, write_one_file
 
 #: A batch of 0 or 1 would be baked into the graph as a constant.
 EXPORT_ROWS = 3
-#: protobuf's own limit for one file.
-_MAX_FILE_BYTES = 2**31 - 1
 TECHNIQUES = ("torch.export", "onnx-decompositions", "onnxscript-optimize", "strip-metadata")
 
 
@@ -81,10 +81,20 @@ def write(
             program, (), dynamo=True, external_data=False, optimize=True, verbose=False
         )
         _name(converted.model.graph, inputs, outputs)
-        _save(converted, target)
+        _tidy(converted.model)
+        model = onnx_ir.to_proto(converted.model)
+        del converted
+        _check_names(model.graph, inputs, outputs)
+        # ONNXProgram.save serializes the whole, with up to four copies of the weights.
+        write_one_file(model, target)
+        del model
+    except TooLargeError as error:
+        raise UserError(EXPORT_FAILED, f"the export cannot be kept: {error}") from error
+    except UserError:
+        raise
     except Exception as error:
         raise cannot_convert(error) from error
-    _check_names(target, inputs, outputs)
+    onnx.checker.check_model(str(target))
 
 
 def dynamic_shapes(
@@ -119,22 +129,16 @@ def _name(graph: Any, inputs: list[str], outputs: list[str]) -> None:  # noqa: A
         value.name = name
 
 
-def _save(program: Any, target: Path) -> None:  # noqa: ANN401 - torch.onnx.ONNXProgram, untyped
-    model = program.model
+def _tidy(model: Any) -> None:  # noqa: ANN401 - onnx_ir.Model, untyped
     for node in model.graph.all_nodes():
         # The exporter notes stack traces with the builder's paths: other bytes at each build.
         node.metadata_props.clear()
         node.doc_string = None
     model.doc_string = None
     model.metadata_props.clear()
-    program.save(str(target), external_data=False)
 
 
-def _check_names(target: Path, inputs: list[str], outputs: list[str]) -> None:
-    if target.stat().st_size > _MAX_FILE_BYTES:
-        raise UserError(EXPORT_FAILED, "the exported model is larger than 2 GiB, ONNX's limit")
-    onnx.checker.check_model(str(target))
-    graph = onnx.load(str(target), load_external_data=False).graph
+def _check_names(graph: onnx.GraphProto, inputs: list[str], outputs: list[str]) -> None:
     found = ([tensor.name for tensor in graph.input], [tensor.name for tensor in graph.output])
     if found != (inputs, outputs):
         raise UserError(

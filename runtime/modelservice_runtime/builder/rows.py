@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .evaluation.spilling import forget
 from .tensors import Arrays, write
 
 #: A batch as it is served; more rows at a time would only take more memory.
@@ -31,6 +32,8 @@ def write_batches(arrays: Mapping[str, np.ndarray], rows: int, folder: Path) -> 
         path = folder / f"{number:05d}.safetensors"
         write(path, {name: array[begin : begin + rows] for name, array in arrays.items()})
         paths.append(path)
+        for array in arrays.values():
+            forget(array)
     return tuple(paths)
 
 

@@ -5,10 +5,12 @@ Room: numpy only; both the parent and the workers use it.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -21,6 +23,13 @@ Arrays: TypeAlias = dict[str, "np.ndarray"]
 
 #: numpy name → Triton data type.
 TRITON_NAMES = {numpy_name: name for name, (numpy_name, _) in DATATYPES.items()}
+#: numpy name → what safetensors calls it.
+_SAFETENSORS_NAMES = {
+    "bool": "BOOL", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64",
+    "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
+    "float16": "F16", "float32": "F32", "float64": "F64",
+}  # fmt: skip
+_ALIGNMENT = 8
 #: Names become file names (warmup/NAME) and keys, and go into config.pbtxt.
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,63}$")
 
@@ -33,6 +42,28 @@ def read(path: Path) -> Arrays:
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write ``arrays`` as safetensors."""
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def write_rows(path: Path, arrays: Mapping[str, tuple[np.ndarray, Iterable[np.ndarray]]]) -> None:
+    """Write safetensors without a copy of the whole, which the package's own writer makes.
+
+    ``arrays``: name → (for type and shape, its rows in order, some at a time).
+    """
+    # Wide types first, so that each lies at a multiple of its size, as readers expect.
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1][0].dtype.itemsize, item[0]))
+    header, place = dict[str, Any](), 0
+    for name, (array, _) in ordered:
+        kind = _SAFETENSORS_NAMES[array.dtype.name]
+        end = place + array.nbytes
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [place, end]}
+        place = end
+    words = json.dumps(header, separators=(",", ":")).encode()
+    words += b" " * (-len(words) % _ALIGNMENT)
+    with path.open("wb") as out:
+        out.write(struct.pack("<Q", len(words)) + words)
+        for _, (_, blocks) in ordered:
+            for block in blocks:
+                out.write(np.ascontiguousarray(block).tobytes())
 
 
 def tiled(samples: Mapping[str, np.ndarray], rows: int) -> Arrays:

@@ -12,7 +12,7 @@ import numpy as np
 
 from modelservice_runtime.builder.tensors import Arrays
 
-from .spilling import picked
+from .spilling import blocks, picked
 
 _KEY_BYTES = 16
 
@@ -62,8 +62,7 @@ def from_arrays(
     notes: tuple[str, ...] = (),
 ) -> Data:
     """Checked arrays (rows first, equally many) as data."""
-    keys = tuple(_key(inputs, row) for row in range(len(next(iter(inputs.values())))))
-    return Data(inputs=dict(inputs), labels=labels, given=given, keys=keys, notes=notes)
+    return Data(inputs=dict(inputs), labels=labels, given=given, keys=_keys(inputs), notes=notes)
 
 
 def without_copies(data: Data) -> Data:
@@ -89,8 +88,13 @@ def _alike(labels: np.ndarray | None, rows: list[int]) -> bool:
     return bool((labels[rows] == labels[rows[0]]).all())
 
 
-def _key(inputs: Mapping[str, np.ndarray], row: int) -> bytes:
-    digest = hashlib.blake2b(digest_size=_KEY_BYTES)
+def _keys(inputs: Mapping[str, np.ndarray]) -> tuple[bytes, ...]:
+    """Input by input, so that of a large file a few rows at a time are in memory."""
+    digests = [
+        hashlib.blake2b(digest_size=_KEY_BYTES) for _ in range(len(next(iter(inputs.values()))))
+    ]
     for name in sorted(inputs):
-        digest.update(np.ascontiguousarray(inputs[name][row : row + 1]).tobytes())
-    return digest.digest()
+        rows = (row for block in blocks(inputs[name]) for row in block)
+        for digest, row in zip(digests, rows, strict=True):
+            digest.update(np.ascontiguousarray(row).tobytes())
+    return tuple(digest.digest() for digest in digests)

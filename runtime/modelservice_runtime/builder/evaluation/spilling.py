@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import mmap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -46,5 +47,23 @@ def picked(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     own = hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()[:12]
     source = Path(str(array.filename))
     target = source.with_name(f"{source.stem}-{own}{source.suffix}")
+    return spilled(_blocks(array, rows), target)
+
+
+def blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in order, some at a time; of a mapped file no more than these are in memory."""
+    yield from _blocks(array, np.arange(len(array)))
+
+
+def _blocks(array: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
     step = rows_of_block(array.shape[1:], array.itemsize)
-    return spilled((array[rows[i : i + step]] for i in range(0, len(rows), step)), target)
+    for begin in range(0, len(rows), step):
+        yield array[rows[begin : begin + step]]
+        forget(array)
+
+
+def forget(array: np.ndarray) -> None:
+    """Let go of the pages of a mapped file: they are in the file, and read again if needed."""
+    if isinstance(array, np.memmap):
+        mapped: mmap.mmap = array._mmap  # type: ignore[attr-defined] # noqa: SLF001 - numpy has no other name for it
+        mapped.madvise(mmap.MADV_DONTNEED)
