@@ -49,9 +49,11 @@ class SafetensorsFile:
             )
         count, *sizes = self._shapes[column]
         step = rows_of_block(sizes, _KNOWN[self._types[column]])
-        with self._opened() as file:
-            for begin in range(0, count, step):
-                yield file.get_slice(column)[begin : min(begin + step, count)]
+        for begin in range(0, count, step):
+            # Opened anew each time: what was read of a mapped file would stay in memory.
+            with self._opened() as file:
+                block = file.get_slice(column)[begin : min(begin + step, count)]
+            yield block
 
     def _opened(self) -> Any:  # noqa: ANN401 - untyped package
         with readable(self._path.name, SafetensorError):

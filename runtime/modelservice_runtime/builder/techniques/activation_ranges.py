@@ -20,8 +20,8 @@ MINMAX, ENTROPY, PERCENTILE = "minmax", "entropy", "percentile"
 METHODS = (MINMAX, ENTROPY, PERCENTILE)
 #: Beyond it a value counts as an outlier, for ``percentile``.
 _PERCENTILE = 99.99
-#: Rows at a time. The histograms of ``entropy`` and ``percentile`` are of whole activations.
-_ROWS = {MINMAX: 4, ENTROPY: 1, PERCENTILE: 1}
+#: Rows at a time. All activations of a batch are in memory at once.
+_ROWS = 1
 
 
 def write_ranges(
@@ -54,7 +54,7 @@ def write_ranges(
         # It is in the file now, and would be there a second time beside the session.
         calibrater.model = None
         calibrater.create_inference_session()
-        reader = CalibrationReader(rows, _ROWS[method])
+        reader = CalibrationReader(rows, _ROWS)
         for number in range(len(reader)):
             reader.set_range(number, number + 1)
             calibrater.collect_data(reader)
