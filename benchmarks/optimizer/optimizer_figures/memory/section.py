@@ -18,6 +18,9 @@ The most resident memory of each process of a build, as the build's report has i
 bare process that imports the same frameworks and does nothing. Of each kind of process the worst
 one. All processes together: looked at four times a second from outside, without pages of files,
 which the kernel can drop; that is what counts against a container's limit.
+
+The source model's process runs it in its own framework at the largest batch, since candidates are
+compared with that: what its activations take then (large for pictures) no builder can save.
 """
 
 
