@@ -12,6 +12,8 @@ from modelservice_operator.api.service import ServiceRef
 from modelservice_runtime.contract.build_spec import build_request
 from modelservice_runtime.contract.requests import OptimizationRequest
 
+STORE = "pvc://models/artifacts"
+
 
 def build_job(
     namespace: str,
@@ -20,16 +22,15 @@ def build_job(
     attempt: int = 1,
     name: str = "tiny",
     script: str = "true",
-    store_uri: str = "pvc://models/artifacts",
 ) -> dict[str, Any]:
     """The operator's Job of a build by ``pods`` pods, without an owner; each runs ``script``."""
     spec = samples.built(optimization=OptimizationRequest(parallelism=pods))
     request = build_request(
         spec.build, namespace=namespace, name=name, build_key="b" * 40, attempt=attempt,
-        store_uri=store_uri, artifact_uri=f"{store_uri}/a", engines=(),
+        store_uri=STORE, artifact_uri=f"{STORE}/a", engines=(),
     )  # fmt: skip
     ref = ServiceRef(namespace=namespace, name=name, uid="", generation=1)
-    store = dataclasses.replace(samples.settings().store, uri=store_uri)
+    store = dataclasses.replace(samples.settings().store, uri=STORE)
     job = m.build_job(ref, request=request, spec=spec, store=store, settings=samples.settings())
     del job["metadata"]["ownerReferences"]
     pod = job["spec"]["template"]["spec"]
