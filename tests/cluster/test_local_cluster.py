@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from build_jobs import build_job
 
 from modelservice_harness import access as harness_access
@@ -18,7 +19,7 @@ from modelservice_harness.local import LocalCluster
 NAMESPACE = "default"
 NAME = "sleeper"
 NODES = ("node-1", "node-2")
-LONG_SECONDS = 90
+LONG_SECONDS = 180
 
 
 def sleeper(image: str, *, replicas: int = 2, name: str = NAME) -> dict[str, Any]:
@@ -108,10 +109,17 @@ def test_pods_of_a_lost_node_come_back_elsewhere_and_the_node_too(
     wait(spare_cluster, lambda: node_is_ready(spare_cluster, "node-2"), "the node again")
 
 
+@pytest.mark.skipif(
+    not os.environ.get("FULL"), reason="Kubernetes takes a minute to give pods up: FULL=1"
+)
 def test_a_build_whose_node_dies_is_ended_by_new_pods(
     spare_cluster: LocalCluster, bare_cluster: Any
 ) -> None:
-    """Both of its pods are lost with the node; index 0 starts again elsewhere, and succeeds."""
+    """Both of its pods are lost with the node; index 0 starts again elsewhere, and succeeds.
+
+    Kubernetes replaces pods of a Job once it is sure that they have ended: when the node is back,
+    or is taken from the cluster, as clouds do with one that is gone.
+    """
     script = '[ "$NODE" != node-2 ] || sleep 600; echo done > /dev/termination-log'
     job = build_job(NAMESPACE, pods=2, script=script)
     pod = job["spec"]["template"]["spec"]
@@ -141,6 +149,7 @@ def test_a_build_whose_node_dies_is_ended_by_new_pods(
     access.apply(job)
     wait(spare_cluster, lambda: running() == ["node-2"] * 2, "both pods on one node")
     spare_cluster.node("stop", "node-2")
+    access.kubectl("delete", "node", "node-2")
     wait(spare_cluster, lambda: "Complete" in ended() or "Failed" in ended(), "the Job's end")
     assert "Failed" not in ended()
     spare_cluster.node("start", "node-2")
