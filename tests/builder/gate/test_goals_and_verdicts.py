@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelservice_runtime.builder.gate import goals, judging
@@ -248,6 +248,8 @@ def test_an_unknown_kind_of_goal_is_refused() -> None:
     st.floats(0, 100),
     st.floats(0.5, 0.999),
 )
+@example(counts=(1, 0, 0), kind=MAX_DEGRADATION, value=1.1e-308, confidence=0.75)
+@example(counts=(1, 0, 0), kind="MaxDegradationPercent", value=1.1e-308, confidence=0.75)
 def test_every_verdict_is_a_sentence_and_goes_into_the_manifest(
     counts: tuple[int, int, int], kind: str, value: float, confidence: float
 ) -> None:

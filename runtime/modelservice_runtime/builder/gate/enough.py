@@ -9,6 +9,8 @@ from .normal import quantile
 #: A candidate that loses half of what it may is to pass at least so often: 95 %, and something
 #: for the whole numbers of counts and for what the first samples tell wrong of the others.
 POWER = 0.975
+#: More than anybody has: for margins so small that the figure would not be a number.
+MOST = 10**15
 
 
 def least(margin: float, confidence: float) -> int:
@@ -19,7 +21,7 @@ def least(margin: float, confidence: float) -> int:
     if margin >= 1:
         return 1
     z = quantile(confidence)
-    return math.ceil(z * z * (1 - margin) / margin)
+    return _whole(z * z * (1 - margin) / margin)
 
 
 def least_share(margin: float, confidence: float) -> int:
@@ -29,7 +31,7 @@ def least_share(margin: float, confidence: float) -> int:
     """
     if margin >= 1:
         return 1
-    return math.ceil(math.log(1 - confidence) / math.log1p(-margin))
+    return _whole(math.log(1 - confidence) / math.log1p(-margin))
 
 
 def for_pairs(margin: float, confidence: float, discordant: float) -> int:
@@ -44,7 +46,7 @@ def for_pairs(margin: float, confidence: float, discordant: float) -> int:
     at_margin = math.sqrt(max(0.0, min(1.0, share + drop) - margin**2))
     at_half = math.sqrt(share - drop**2)
     z = quantile(confidence) * at_margin + quantile(POWER) * at_half
-    return max(least(margin, confidence), math.ceil((z / drop) ** 2))
+    return max(least(margin, confidence), _whole(_square(z / drop)))
 
 
 def for_mean(margin: float, confidence: float, spread: float, most: float) -> int:
@@ -59,4 +61,13 @@ def for_mean(margin: float, confidence: float, spread: float, most: float) -> in
         return 1
     # unseen · x² + seen · x = margin / 2, where x = 1 / √n.
     root = math.sqrt(seen * seen + 2 * unseen * margin)
-    return math.ceil(((seen + root) / margin) ** 2)
+    return _whole(_square((seen + root) / margin))
+
+
+def _whole(samples: float) -> int:
+    return math.ceil(min(samples, MOST))
+
+
+def _square(number: float) -> float:
+    """Infinite where ``**`` would raise."""
+    return number * number
