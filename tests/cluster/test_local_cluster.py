@@ -19,7 +19,9 @@ from modelservice_harness.local import LocalCluster
 NAMESPACE = "default"
 NAME = "sleeper"
 NODES = ("node-1", "node-2")
-LONG_SECONDS = 180
+LONG_SECONDS = 90
+#: Kubernetes gives up the pods of a node that is gone after a minute or so.
+GONE_SECONDS = 180
 
 
 def sleeper(image: str, *, replicas: int = 2, name: str = NAME) -> dict[str, Any]:
@@ -65,11 +67,11 @@ def node_is_ready(cluster: LocalCluster, node: str) -> bool:
     return harness_access.is_ready(cluster.access().get("node", node) or {})
 
 
-def wait(cluster: LocalCluster, predicate: Any, what: str) -> Any:
+def wait(cluster: LocalCluster, predicate: Any, what: str, seconds: float = LONG_SECONDS) -> Any:
     """Poll; the pods are shown when time is up."""
     return harness_access.wait_for(
         predicate,
-        LONG_SECONDS,
+        seconds,
         what,
         state=lambda: cluster.access().kubectl("get", "pods,nodes", "-A", "-o", "wide").stdout,
     )
@@ -150,7 +152,8 @@ def test_a_build_whose_node_dies_is_ended_by_new_pods(
     wait(spare_cluster, lambda: running() == ["node-2"] * 2, "both pods on one node")
     spare_cluster.node("stop", "node-2")
     access.kubectl("delete", "node", "node-2")
-    wait(spare_cluster, lambda: "Complete" in ended() or "Failed" in ended(), "the Job's end")
+    over = {"Complete", "Failed"}
+    wait(spare_cluster, lambda: over & set(ended()), "the Job's end", GONE_SECONDS)
     assert "Failed" not in ended()
     spare_cluster.node("start", "node-2")
     wait(spare_cluster, lambda: node_is_ready(spare_cluster, "node-2"), "the node again")

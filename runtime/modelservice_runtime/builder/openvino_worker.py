@@ -34,9 +34,7 @@ class OpenvinoEngine:
         """
         from .techniques import openvino_model  # noqa: PLC0415 - telemetry is forbidden first
 
-        compiled = openvino_model.compile_model(Path(model), precision)
-        found = openvino_model.interface(compiled)
-        self._calls = openvino_model.calls(Path(model), compiled, found, precision)
+        found, self._calls = openvino_model.opened(Path(model), precision)
         return {"interface": encode(found), "versions": dict(versions_of("openvino"))}
 
     def run(self, inputs: str, outputs: str) -> Reply:

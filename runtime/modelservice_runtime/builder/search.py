@@ -125,10 +125,10 @@ class Search:
         number = 1
         while recipes:
             self._wave(recipes, self._make(recipes, number))
-            if self._remaining() < LAST_WAVE_SHARE * self.build.deadline.duration_seconds:
+            if self._is_left_less_than(LAST_WAVE_SHARE):
                 break
             known = self.trials
-            late = self._remaining() < LATE_SHARE * self.build.deadline.duration_seconds
+            late = self._is_left_less_than(LATE_SHARE)
             wanted = more(self.facts, self.judged(), late=late)
             recipes = [r for r in wanted if r.name not in known]
             number += 1
@@ -235,6 +235,10 @@ class Search:
             model.open(trial.product.model, trial.recipe.precision)
             budget = DOUBTED_SECONDS if trial.doubt else measuring.BUDGET_SECONDS
             return measuring.measure(self.baseline.source, model, files, build.clock, budget)
+
+    def _is_left_less_than(self, share: float) -> bool:
+        """Of the whole time."""
+        return self._remaining() < share * self.build.deadline.duration_seconds
 
     def _remaining(self) -> float:
         return self.build.deadline.remaining(self.build.clock())

@@ -24,7 +24,7 @@ Arrays: TypeAlias = dict[str, "np.ndarray"]
 #: numpy name → Triton data type.
 TRITON_NAMES = {numpy_name: name for name, (numpy_name, _) in DATATYPES.items()}
 #: numpy name → what safetensors calls it.
-_SAFETENSORS_NAMES = {
+SAFETENSORS_NAMES = {
     "bool": "BOOL", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64",
     "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
     "float16": "F16", "float32": "F32", "float64": "F64",
@@ -53,7 +53,7 @@ def write_rows(path: Path, arrays: Mapping[str, tuple[np.ndarray, Iterable[np.nd
     ordered = sorted(arrays.items(), key=lambda item: (-item[1][0].dtype.itemsize, item[0]))
     header, place = dict[str, Any](), 0
     for name, (array, _) in ordered:
-        kind = _SAFETENSORS_NAMES[array.dtype.name]
+        kind = SAFETENSORS_NAMES[array.dtype.name]
         end = place + array.nbytes
         header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [place, end]}
         place = end

@@ -44,10 +44,8 @@ def saved(folder: Path, *, axis: int | str = WIDTH) -> Path:
 
 
 def opened(path: Path) -> Calls:
-    compiled = openvino_model.compile_model(path, "fp32")
-    model = openvino_model.read_model(path)
-    found = openvino_model.interface(model)
-    return openvino_model.calls(path, compiled, found, "fp32")
+    _, calls = openvino_model.opened(path, "fp32")
+    return calls
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from modelservice_runtime.builder.tensors import SAFETENSORS_NAMES
 from modelservice_runtime.contract.store_layout import INPUT_PREFIX
 
 from .blocks import rows_of_block
 from .invalid import invalid, readable
 
 #: safetensors' word → bytes per element, for what numpy has.
-_KNOWN = {
-    "BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2,
-    "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
-}  # fmt: skip
+_KNOWN = {word: np.dtype(name).itemsize for name, word in SAFETENSORS_NAMES.items()}
 
 
 class SafetensorsFile:

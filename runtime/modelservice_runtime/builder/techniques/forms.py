@@ -66,19 +66,14 @@ def in_openvino(facts: Facts, base: tuple[Step, ...]) -> Iterator[Recipe]:
             yield int8(*base, steps.openvino_int8(), engine=OPENVINO)
             if facts.may(BFLOAT16) and facts.cpu_has(BF16):
                 # int8 where it is in the graph, and bf16 for all the rest.
-                yield _in_bf16(*base, steps.openvino_int8(), steps.openvino(BF16))
+                yield _in_half(BF16, *base, steps.openvino_int8(), steps.openvino(BF16))
     for word, precision in ((BFLOAT16, BF16), (FLOAT16, FP16)):
         if facts.may(word) and facts.cpu_has(precision):
-            yield Recipe(
-                steps=(*base, steps.openvino(precision)),
-                engine=OPENVINO,
-                precision=precision,
-                depends_on_cpu=True,
-            )
+            yield _in_half(precision, *base, steps.openvino(precision))
 
 
-def _in_bf16(*chain: Step) -> Recipe:
-    return Recipe(steps=chain, engine=OPENVINO, precision=BF16, depends_on_cpu=True)
+def _in_half(precision: str, *chain: Step) -> Recipe:
+    return Recipe(steps=chain, engine=OPENVINO, precision=precision, depends_on_cpu=True)
 
 
 def _has_layers(facts: Facts) -> bool:

@@ -59,8 +59,11 @@ def compile_model(path: Path, precision: str) -> openvino.CompiledModel:
             OpenVINO cannot read the file.
         KeyError: ``precision`` is no precision.
     """
+    return _compiled(read_model(path), path, precision)
+
+
+def _compiled(model: openvino.Model, path: Path, precision: str) -> openvino.CompiledModel:
     wanted = HINTS[precision]
-    model = read_model(path)
     declared = declared_precision(model)
     if declared and declared != precision:
         raise UserError(
@@ -78,15 +81,19 @@ def compile_model(path: Path, precision: str) -> openvino.CompiledModel:
     return compiled
 
 
-def calls(
-    path: Path, compiled: openvino.CompiledModel, found: ModelInterface, precision: str
-) -> Calls:
-    """``compiled`` (from the file ``path``) as it is asked in serving."""
-    single = for_one_row(read_model(path))
-    settings_ = dict(settings(precision))
-    one = openvino.Core().compile_model(single, DEVICE, settings_) if single is not None else None
+def opened(path: Path, precision: str) -> tuple[ModelInterface, Calls]:
+    """Read once and compile as in serving: the interface, and what is asked there.
+
+    Raises:
+        UserError, KeyError: as ``compile_model``; or its interface cannot be served.
+    """
+    model = read_model(path)
+    many = _compiled(model, path, precision)
+    single = for_one_row(model)
+    one = _compiled(single, path, precision) if single is not None else None
+    found = interface(many)
     inputs, outputs = ([spec.name for spec in specs] for specs in (found.inputs, found.outputs))
-    return Calls(compiled, one, inputs, outputs)
+    return found, Calls(many, one, inputs, outputs)
 
 
 def _refused(doing: str, path: Path, error: RuntimeError) -> UserError | MemoryError:

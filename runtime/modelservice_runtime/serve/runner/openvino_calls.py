@@ -80,22 +80,27 @@ class Calls:
 
 def for_one_row(model: openvino.Model) -> openvino.Model | None:
     """The same model for a single row; None where that is not to be had, or too large."""
-    shapes = {port: port.get_partial_shape() for port in model.inputs}
-    if any(size.is_dynamic for shape in shapes.values() for size in list(shape)[1:]):
+    if any(size.is_dynamic for port in model.inputs for size in _other_axes(port)):
         return None
     constants = (op for op in model.get_ops() if op.get_type_name() == "Constant")
     if sum(op.get_byte_size() for op in constants) > FEW_BYTES:
         return None
     one = model.clone()
     try:
-        one.reshape(
-            {at: [1, *(size.get_length() for size in list(shape)[1:])]
-             for at, shape in enumerate(shapes.values())}
-        )  # fmt: skip
+        one.reshape({at: _one_row(port) for at, port in enumerate(model.inputs)})
     except RuntimeError:
         # An operator that does not let its shape be fixed; the other graph serves all.
         return None
     return one
+
+
+def _other_axes(port: Any) -> list[Any]:  # noqa: ANN401 - untyped package
+    return list(port.get_partial_shape())[1:]
+
+
+def _one_row(port: Any) -> list[int]:  # noqa: ANN401 - untyped package
+    """The shape of a single row, where the other axes are fixed."""
+    return [1, *(size.get_length() for size in _other_axes(port))]
 
 
 def _position(ports: Sequence[Any], name: str) -> int:
@@ -108,7 +113,7 @@ def _position(ports: Sequence[Any], name: str) -> int:
 
 def _made_up(port: Any) -> np.ndarray:  # noqa: ANN401 - untyped package
     """One row: ones for whole numbers, which may be places in a table; else numbers around 0."""
-    shape = [1, *(size.get_length() for size in list(port.get_partial_shape())[1:])]
+    shape = _one_row(port)
     kind = port.get_element_type().to_dtype()
     made_up: np.ndarray = np.ones(shape, kind)
     if np.issubdtype(kind, np.floating):
