@@ -24,7 +24,7 @@ from modelservice_operator.plan.service_plan import Plan, Stage
 from modelservice_operator.plan.serving import ServingPlan, Version
 from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.model_config import ModelConfig
-from modelservice_runtime.contract.profile import LatencyPoint, Profile
+from modelservice_runtime.contract.profile import MemoryPlan, Profile, ServicePoint
 from modelservice_runtime.contract.results import ArtifactSummary, VariantSummary
 from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
 
@@ -76,7 +76,8 @@ PROFILE = Profile(
     threads=1,
     queue_delay_microseconds=100,
     queue_timeout_microseconds=1000,
-    latency=(LatencyPoint(batch=1, p50_ms=1.0, p99_ms=2.0),),
+    service=(ServicePoint(batch=1, milliseconds=1.0),),
+    memory=MemoryPlan(request_bytes=400 << 20, limit_bytes=500 << 20, shared_memory_bytes=64 << 20),
     latency_at_capacity_ms=149.5,
     throughput_rows_per_second=120.0,
     capacity_rows_per_second=100.0,

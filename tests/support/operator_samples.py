@@ -20,7 +20,7 @@ from modelservice_operator.plan.observed import (
 )
 from modelservice_operator.settings import Settings
 from modelservice_runtime.contract.codec import dumps
-from modelservice_runtime.contract.profile import LatencyPoint, Profile
+from modelservice_runtime.contract.profile import MemoryPlan, Profile, ServicePoint
 from modelservice_runtime.contract.requests import RECIPE_VERSION
 from modelservice_runtime.contract.results import (
     SUCCEEDED,
@@ -122,7 +122,10 @@ def profile(digest: str = "sha256:" + "a" * 64, **changes: Any) -> Profile:
         threads=1,
         queue_delay_microseconds=0,
         queue_timeout_microseconds=50_000,
-        latency=(LatencyPoint(batch=1, p50_ms=5.0, p99_ms=7.0),),
+        service=(ServicePoint(batch=1, milliseconds=5.0),),
+        memory=MemoryPlan(
+            request_bytes=400 << 20, limit_bytes=500 << 20, shared_memory_bytes=64 << 20
+        ),
         latency_at_capacity_ms=60.0,
         throughput_rows_per_second=120.0,
         capacity_rows_per_second=50.0,

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.contract.profile import LatencyPoint
 from modelservice_runtime.tuner.choice import (
     FINALISTS,
     NOISE_SHARE,
     RUNS,
+    LatencyPoint,
     Loaded,
     Setting,
     alternatives,

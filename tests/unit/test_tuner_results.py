@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelservice_runtime.contract.codec import loads
-from modelservice_runtime.contract.profile import LatencyPoint
 from modelservice_runtime.contract.requests import LatencyObjective, TuneRequest
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, TuneResult
 from modelservice_runtime.tuner.capacity import Capacity
-from modelservice_runtime.tuner.choice import Choice, Setting, batch_sizes
+from modelservice_runtime.tuner.choice import Choice, LatencyPoint, Setting, batch_sizes
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
 from modelservice_runtime.tuner.results import Measured, failed, shortened, succeeded
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .profile import ServedSetting
+from .traffic import Traffic
+
 JOB_VARIABLE = "MODELSERVICE_JOB"
 
 #: Raised when the builder's recipe changes in a way that gives other bytes.
@@ -167,6 +170,8 @@ class TuneRequest:
     ``cpu``: cores that the serving container may use (its limit), at least 1.
     ``memory_limit_bytes``: the serving container's limit, 0 for none.
     ``backend``: ``onnxruntime`` or ``python`` (the runner), as the runtime says.
+    ``report_uri``: folder that the report goes to; empty for no report.
+    ``current``: what serves now, so that the gain over it is known; None for nothing.
     """
 
     namespace: str
@@ -181,3 +186,6 @@ class TuneRequest:
     cpu: float
     memory_limit_bytes: int
     duration_seconds: int
+    traffic: Traffic = field(default_factory=Traffic)
+    report_uri: str = ""
+    current: ServedSetting | None = None

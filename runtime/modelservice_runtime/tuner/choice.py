@@ -18,8 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from modelservice_runtime.contract.profile import LatencyPoint
-
 #: Differences below this are not worth a larger batch.
 NOISE_SHARE = 0.01
 #: Settings so near to the best, or to the goal, are measured once more before the choice.
@@ -32,6 +30,15 @@ RUNS = 3
 CLEARLY_WITHIN = 0.8
 #: Other numbers of instances and threads are tried with so many of the best batch sizes.
 BATCHES_TRIED_AGAIN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyPoint:
+    """Latency of a request of ``batch`` rows with nothing else going on, milliseconds."""
+
+    batch: int
+    p50_ms: float
+    p99_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from modelservice_runtime.contract.codec import dumps
-from modelservice_runtime.contract.profile import LatencyPoint, Profile
+from modelservice_runtime.contract.profile import MemoryPlan, Profile, ServicePoint
 from modelservice_runtime.contract.requests import TuneRequest
 from modelservice_runtime.contract.results import (
     FAILED,
@@ -15,7 +15,7 @@ from modelservice_runtime.contract.results import (
 )
 
 from .capacity import Capacity, figure
-from .choice import Choice, falling, queue_timeout_microseconds
+from .choice import Choice, LatencyPoint, falling, queue_timeout_microseconds
 from .errors import MEASURED, OBJECTIVE_MISSED, TuneError
 
 
@@ -70,7 +70,12 @@ def profile(request: TuneRequest, measured: Measured) -> Profile:
         threads=setting.threads,
         queue_delay_microseconds=0,
         queue_timeout_microseconds=timeout,
-        latency=measured.curve,
+        service=tuple(ServicePoint(batch=p.batch, milliseconds=p.p50_ms) for p in measured.curve),
+        memory=MemoryPlan(
+            request_bytes=measured.peak_memory_bytes,
+            limit_bytes=measured.peak_memory_bytes,
+            shared_memory_bytes=0,
+        ),
         latency_at_capacity_ms=round(measured.capacity.latency_ms, 3),
         throughput_rows_per_second=round(choice.rows_per_second, 3),
         capacity_rows_per_second=round(measured.capacity.rows_per_second, 3),

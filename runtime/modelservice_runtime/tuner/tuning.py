@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
-from modelservice_runtime.contract.profile import LatencyPoint
 from modelservice_runtime.contract.requests import LatencyObjective
 from modelservice_runtime.cpu import read_cpu
 
@@ -15,6 +14,7 @@ from .bench import Bench
 from .capacity import Capacity, RateRun, figure
 from .choice import (
     Choice,
+    LatencyPoint,
     Loaded,
     Setting,
     alternatives,
