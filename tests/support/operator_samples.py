@@ -9,7 +9,7 @@ from typing import Any
 
 from modelservice_operator.api import names
 from modelservice_operator.api.service import ServiceKey, ServiceRef
-from modelservice_operator.api.spec import ModelServiceSpec, Scaling, parse_spec
+from modelservice_operator.api.spec import ModelServiceSpec, Scaling, Serving, parse_spec
 from modelservice_operator.fleet import ServiceView
 from modelservice_operator.plan.observed import (
     FAILED,
@@ -55,6 +55,11 @@ def settings() -> Settings:
 def spec(**changes: Any) -> ModelServiceSpec:
     """The parsed minimal spec, fields replaced."""
     return dataclasses.replace(parse_spec(MINIMAL_SPEC), **changes)
+
+
+def serving(**changes: Any) -> Serving:
+    """How the minimal spec is served, fields replaced."""
+    return dataclasses.replace(spec().serving, **changes)
 
 
 def built(**changes: Any) -> ModelServiceSpec:

@@ -34,6 +34,7 @@ from modelservice_runtime.contract.requests import (
     SourceRequest,
 )
 from modelservice_runtime.contract.results import REJECTED, BuildResult
+from modelservice_runtime.contract.traffic import Traffic
 
 SETTINGS = samples.settings()
 RUNTIME = SETTINGS.runtimes["triton"]
@@ -179,6 +180,16 @@ def test_the_tuning_key_follows_the_goal_and_the_artifact() -> None:
         spec, serving=dataclasses.replace(spec.serving, objective=objective)
     )
     assert tuning_key(faster, runtime, "sha256:a") != key
+
+
+def test_the_tuning_key_follows_the_traffic() -> None:
+    spec, runtime = samples.spec(), SETTINGS.runtimes["triton"]
+    keys = {
+        tuning_key(samples.spec(serving=samples.serving(traffic=traffic)), runtime, "sha256:a")
+        for traffic in (Traffic(), Traffic(rows_per_second=9.0), Traffic(repeated_percent=9.0))
+    }
+    assert len(keys) == 3
+    assert tuning_key(spec, runtime, "sha256:a") in keys, "nothing said is the default"
 
 
 def plan_with(**children: object) -> Plan:
