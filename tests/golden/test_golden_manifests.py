@@ -21,6 +21,7 @@ from modelservice_operator.plan.service_plan import make_plan, resolve
 from modelservice_operator.plan.serving import Version, plan_serving
 from modelservice_runtime.contract.model_config import render_pbtxt
 from modelservice_runtime.contract.requests import TuneRequest
+from modelservice_runtime.contract.store_layout import tuning_uri
 
 FOLDER = Path(__file__).parent / "expected"
 SETTINGS = samples.settings()
@@ -62,6 +63,7 @@ def tune() -> dict[str, Any]:
         cpu=1.0,
         memory_limit_bytes=2 << 30,
         duration_seconds=900,
+        report_uri=tuning_uri(WANTED.store.uri, "demo", "tiny", "t" * 40, 1),
     )
     return m.tune_job(
         WANTED.ref,

@@ -27,6 +27,7 @@ from modelservice_runtime.contract.requests import (
     SourceRequest,
     TuneRequest,
 )
+from modelservice_runtime.contract.traffic import TRACE, Traffic
 
 SETTINGS = samples.settings()
 RUNTIME = SETTINGS.runtimes["triton"]
@@ -49,9 +50,9 @@ def build_request(**changes: Any) -> BuildRequest:
     return dataclasses.replace(base, **changes)
 
 
-def tune_request() -> TuneRequest:
+def tune_request(**changes: Any) -> TuneRequest:
     """A tuning of the sample artifact."""
-    return TuneRequest(
+    base = TuneRequest(
         namespace="demo",
         name="tiny",
         tuning_key="t" * 40,
@@ -64,7 +65,9 @@ def tune_request() -> TuneRequest:
         cpu=1,
         memory_limit_bytes=0,
         duration_seconds=600,
+        report_uri="pvc://models/artifacts/demo/tiny/tunings/t/1",
     )
+    return dataclasses.replace(base, **changes)
 
 
 def serving(memory: int | None = None) -> ServingVersion:
@@ -100,11 +103,11 @@ def the_shared_build(pods: int = 3) -> dict[str, Any]:
     return the_build(optimization=OptimizationRequest(parallelism=pods))
 
 
-def the_tuning() -> dict[str, Any]:
-    """The tune Job."""
+def the_tuning(**request: Any) -> dict[str, Any]:
+    """The tune Job, fields of its request replaced."""
     return m.tune_job(
         samples.ref(),
-        request=tune_request(),
+        request=tune_request(**request),
         spec=samples.spec(),
         store=SETTINGS.store,
         runtime=RUNTIME,
@@ -297,9 +300,41 @@ def test_planned_memory_is_asked_for_and_never_above_the_limit(measured: int) ->
         assert int(request) <= limit
 
 
-def test_the_tuner_has_room_for_the_load_generator() -> None:
+def test_the_tuner_has_room_for_two_versions_of_the_model_and_for_itself() -> None:
     resources = pod_of(the_tuning())["containers"][0]["resources"]
-    assert int(resources["limits"]["memory"]) == 3 << 30
+    assert int(resources["limits"]["memory"]) == (2 * 2 + 1) << 30
+    assert resources["requests"] == {"cpu": "1", "memory": "1Gi"}, "nothing more is set aside"
+
+
+def mounted(manifest: dict[str, Any]) -> dict[str, bool]:
+    """Claims' paths in the first container, and whether they are read-only."""
+    mounts = pod_of(manifest)["containers"][0]["volumeMounts"]
+    return {item["mountPath"]: item["readOnly"] for item in mounts if "readOnly" in item}
+
+
+def test_a_tuning_writes_its_report_and_only_reads_the_artifact_and_the_trace() -> None:
+    trace = Traffic(arrivals=TRACE, trace_uri="pvc://traces/monday.csv")
+    job = the_tuning(artifact_uri="pvc://earlier/a", report_uri="pvc://models/b", traffic=trace)
+    assert mounted(job) == {
+        "/mnt/pvc/earlier": True,
+        "/mnt/pvc/models": False,
+        "/mnt/pvc/traces": True,
+    }
+
+
+def test_a_tuning_of_an_artifact_in_the_store_mounts_one_claim() -> None:
+    assert mounted(the_tuning()) == {"/mnt/pvc/models": False}
+
+
+def test_a_tuning_without_a_report_writes_nowhere() -> None:
+    assert mounted(the_tuning(report_uri="")) == {"/mnt/pvc/models": True}
+
+
+def test_what_the_tuner_compiles_goes_where_it_may_write() -> None:
+    (container,) = pod_of(the_tuning())["containers"]
+    env = {item["name"]: item["value"] for item in container["env"]}
+    assert env["NUMBA_CACHE_DIR"].startswith("/tmp/")  # noqa: S108 - in the pod
+    assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}  # noqa: S108
 
 
 def test_a_gpu_is_asked_for_where_the_spec_says_so() -> None:

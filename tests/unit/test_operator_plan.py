@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import timedelta
 
 import operator_samples as samples
@@ -27,13 +28,14 @@ from modelservice_operator.plan.serving import Version, choose_version, plan_ser
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.profile import ServedSetting
 from modelservice_runtime.contract.requests import (
     EvaluationRequest,
     OptimizationRequest,
     ParityTolerance,
     SourceRequest,
 )
-from modelservice_runtime.contract.results import REJECTED, BuildResult
+from modelservice_runtime.contract.results import REJECTED, BuildResult, VariantSummary
 from modelservice_runtime.contract.traffic import Traffic
 
 SETTINGS = samples.settings()
@@ -199,6 +201,7 @@ def plan_with(**children: object) -> Plan:
 
 BUILD_KEY = build_key(samples.spec(), SETTINGS.store, SETTINGS.runtimes["triton"], {})
 DIGEST = samples.artifact().digest
+MEASURED = ServedSetting(variant=samples.COMPILED.name, max_batch_size=8, instances=2, threads=1)
 TUNE_KEY = tuning_key(samples.spec(), SETTINGS.runtimes["triton"], DIGEST)
 
 
@@ -218,6 +221,56 @@ def test_a_built_service_is_served_at_batch_1_while_it_is_tuned() -> None:
     assert plan.serving.config.max_batch_size == 1
     assert plan.serving.config.queue_timeout_microseconds == 0
     assert plan.serving.config.variant == samples.QUANTIZED.name, "the builder's choice"
+
+
+def test_a_tuning_is_asked_for_the_traffic_and_a_report_in_the_store() -> None:
+    traffic = Traffic(rows_per_second=250.0)
+    wish = wanted(serving=samples.serving(traffic=traffic))
+    seen = samples.children(results={(names.BUILD, BUILD_KEY): samples.build_result(BUILD_KEY)})
+    plan = make_plan(wish, seen, SETTINGS, NOW)
+    assert plan.start_tune is not None
+    assert plan.start_tune.traffic == traffic
+    key = plan.start_tune.tuning_key
+    assert plan.start_tune.report_uri == f"pvc://models/artifacts/demo/tiny/tunings/{key}/1"
+    assert plan.start_tune.current is None, "nothing tuned serves yet"
+
+
+@pytest.mark.parametrize(
+    ("variants", "current"),
+    [
+        ((samples.QUANTIZED, samples.COMPILED), MEASURED),
+        ((samples.QUANTIZED,), None),
+    ],
+    ids=["it has the variant that serves", "it has not"],
+)
+def test_a_tuning_is_compared_with_what_serves(
+    variants: tuple[VariantSummary, ...], current: ServedSetting | None
+) -> None:
+    results = {
+        (names.BUILD, BUILD_KEY): samples.build_result(BUILD_KEY, "sha256:new", variants=variants),
+        (names.BUILD, "old"): samples.build_result("old"),
+        (names.TUNE, "before"): samples.tune_result("before"),
+    }
+    deployed = samples.deployment(build_key="old", tuning_key="before")
+    plan = plan_with(results=results, deployment=deployed)
+    assert plan.start_tune is not None
+    assert plan.start_tune.current == current
+
+
+def test_a_result_of_an_earlier_operator_is_measured_again() -> None:
+    """It lacks the memory plan; the pods go on, and no look fails on it."""
+    old = json.loads(samples.tune_result(TUNE_KEY))
+    del old["profile"]["memory"], old["profile"]["throughputRowsPerSecond"]
+    results = {
+        (names.BUILD, BUILD_KEY): samples.build_result(BUILD_KEY),
+        (names.TUNE, TUNE_KEY): json.dumps(old),
+    }
+    deployed = samples.deployment(build_key=BUILD_KEY, tuning_key=TUNE_KEY)
+    plan = plan_with(results=results, deployment=deployed)
+    assert plan.start_tune is not None
+    assert plan.start_tune.tuning_key == TUNE_KEY
+    assert plan.serving is not None
+    assert plan.serving.version.profile is None
 
 
 def test_a_tuned_service_is_served_as_measured() -> None:

@@ -15,7 +15,7 @@ from modelservice_runtime.contract.codec import ContractError
 from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.requests import BuildRequest, TuneRequest
 from modelservice_runtime.contract.results import SUCCEEDED, BuildResult, TuneResult
-from modelservice_runtime.contract.store_layout import attempt_uri
+from modelservice_runtime.contract.store_layout import attempt_uri, tuning_uri
 
 from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
 from .keys import build_key, tuning_key
@@ -25,6 +25,7 @@ from .serving import (
     Version,
     choose_version,
     plan_serving,
+    served_setting,
     serving_cpu,
     serving_memory_limit,
 )
@@ -103,7 +104,7 @@ def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datet
         tune=tune,
         serving=_serving(wanted, version),
         start_build=_build_request(wanted, build),
-        start_tune=_tune_request(wanted, newest, tune),
+        start_tune=_tune_request(wanted, newest, deployed, tune),
         obsolete_jobs=obsolete_jobs(children, build, tune),
     )
 
@@ -193,15 +194,17 @@ def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
     )
 
 
-def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) -> TuneRequest | None:
+def _tune_request(
+    wanted: Wanted, newest: Version | None, deployed: Version | None, tune: Stage | None
+) -> TuneRequest | None:
     if newest is None or tune is None or not isinstance(tune.step, Start) or wanted.spec.suspend:
         return None
-    spec, ref = wanted.spec, wanted.ref
+    spec, ref, attempt = wanted.spec, wanted.ref, tune.step.attempt
     return TuneRequest(
         namespace=ref.namespace,
         name=ref.name,
         tuning_key=tune.key,
-        attempt=tune.step.attempt,
+        attempt=attempt,
         artifact_uri=newest.artifact.uri,
         artifact_digest=newest.artifact.digest,
         backend=wanted.runtime.backend,
@@ -210,6 +213,9 @@ def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) ->
         cpu=serving_cpu(spec),
         memory_limit_bytes=serving_memory_limit(spec),
         duration_seconds=spec.serving.max_tuning_duration_seconds,
+        traffic=spec.serving.traffic,
+        report_uri=tuning_uri(wanted.store.uri, ref.namespace, ref.name, tune.key, attempt),
+        current=served_setting(deployed, newest.artifact),
     )
 
 

@@ -26,7 +26,7 @@ from modelservice_runtime.contract.model_config import (
     render_pbtxt,
     warmup_sizes,
 )
-from modelservice_runtime.contract.profile import Profile
+from modelservice_runtime.contract.profile import Profile, ServedSetting
 from modelservice_runtime.contract.results import ArtifactSummary, VariantSummary
 
 from .keys import KEY_LENGTH
@@ -81,6 +81,23 @@ def plan_serving(
     config = _config(name, version, (tuned or runnable)[0], runtime, spec)
     words = {"config": render_pbtxt(config), "artifact": version.artifact.digest}
     return ServingPlan(version=version, config=config, config_key=digest_of(words)[:KEY_LENGTH])
+
+
+def served_setting(deployed: Version | None, artifact: ArtifactSummary) -> ServedSetting | None:
+    """The measured setting of what is deployed, as far as ``artifact`` can be served with it.
+
+    A new artifact may lack the variant: then there is nothing to compare a tuning with.
+    """
+    profile = deployed.profile if deployed else None
+    if profile is None or profile.variant not in {item.name for item in artifact.variants}:
+        return None
+    return ServedSetting(
+        variant=profile.variant,
+        max_batch_size=profile.max_batch_size,
+        instances=profile.instances,
+        threads=profile.threads,
+        queue_delay_microseconds=profile.queue_delay_microseconds,
+    )
 
 
 def serving_cpu(spec: ModelServiceSpec) -> float:
