@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from modelservice_runtime.contract.store_layout import attempt_uri, tuning_uri
 
 from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
 from .keys import build_key, tuning_key
+from .memory import after_kills
 from .observed import RUNNING, Children, JobSeen
 from .serving import (
     ServingPlan,
@@ -102,7 +104,7 @@ def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datet
     return Plan(
         build=build,
         tune=tune,
-        serving=_serving(wanted, version),
+        serving=_serving(wanted, version, children),
         start_build=_build_request(wanted, build),
         start_tune=_tune_request(wanted, newest, deployed, tune),
         obsolete_jobs=obsolete_jobs(children, build, tune),
@@ -172,10 +174,14 @@ def _tuned(newest: Version | None, tune: Stage | None) -> Version | None:
     )
 
 
-def _serving(wanted: Wanted, version: Version | None) -> ServingPlan | None:
+def _serving(wanted: Wanted, version: Version | None, children: Children) -> ServingPlan | None:
     if version is None:
         return None
-    return plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
+    plan = plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
+    if plan is None:
+        return None
+    memory = after_kills(plan.memory, tuning_key=plan.version.tuning_key, children=children)
+    return dataclasses.replace(plan, memory=memory)
 
 
 def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
