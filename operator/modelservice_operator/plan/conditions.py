@@ -244,21 +244,17 @@ def available(facts: Facts) -> Condition:
 
 
 def _answering(facts: Facts, deployment: DeploymentSeen) -> Condition:
-    words = [f"{deployment.ready} of {deployment.replicas} replicas answer"]
-    trouble = pod_trouble(facts.children)
-    if trouble and deployment.ready < deployment.replicas:
-        words.append(trouble)
     serving = facts.plan.serving if facts.plan else None
     killed, why = kill_words(serving.memory) if serving else ("", "")
-    if killed:
-        words.append(why)
+    trouble = _other_trouble(facts.children) if killed else pod_trouble(facts.children)
+    words = [f"{deployment.ready} of {deployment.replicas} replicas answer"]
+    words += [trouble] if trouble and deployment.ready < deployment.replicas else []
+    words += [why] if killed else []
     up = deployment.ready > 0
     if up:
         reason = killed or "ReplicasReady"
-    elif killed and not _other_trouble(facts.children):
-        reason = killed
     else:
-        reason = "PodsFailing" if trouble else "PodsStarting"
+        reason = "PodsFailing" if trouble else killed or "PodsStarting"
     return Condition(type=c.AVAILABLE, status=up, reason=reason, message="; ".join(words))
 
 
