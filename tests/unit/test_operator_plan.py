@@ -399,6 +399,17 @@ def test_a_model_runs_on_the_gpu_that_its_pods_ask_for(
     assert plan.config.gpu == gpu
 
 
+def test_what_was_measured_with_cache_and_graphs_is_served_with_them() -> None:
+    measured = samples.profile("sha256:new", response_cache_bytes=1000, cuda_graphs=True)
+    version = dataclasses.replace(NEW_TUNED, profile=measured)
+    plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
+    assert plan is not None
+    assert (plan.config.response_cache, plan.config.cuda_graphs) == (True, True)
+    untuned = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec())
+    assert untuned is not None
+    assert (untuned.config.response_cache, untuned.config.cuda_graphs) == (False, False)
+
+
 def test_pods_stay_as_they_are_where_the_runtime_runs_no_variant_at_all() -> None:
     only = samples.artifact("sha256:new", variants=(samples.COMPILED,))
     runtime = dataclasses.replace(RUNTIME, engines=("onnxruntime",))

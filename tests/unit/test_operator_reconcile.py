@@ -574,3 +574,15 @@ def test_status_says_what_was_tuned_and_why(world: World) -> None:
     assert tuning["memoryRequestBytes"] == 1 << 30
     assert tuning["reasons"] == ["batch 8 keeps the goal"]
     assert tuning["reportUri"] == "pvc://models/artifacts/demo/tiny/tunings/t/1"
+
+
+def test_a_cache_that_paid_off_is_in_the_configuration_and_in_tritons_flags(world: World) -> None:
+    world.built()
+    result = samples.tune_result(world.key_of(names.TUNE), response_cache_bytes=64 << 20)
+    world.end_job(names.TUNE, result)
+    world.look()
+    pod = world.cluster.objects["Deployment", *KEY]["spec"]["template"]["spec"]
+    assert "--cache-config=local,size=67108864" in pod["containers"][0]["args"]
+    (volume,) = [item for item in pod["volumes"] if item["name"] == "config"]
+    served = world.cluster.objects["ConfigMap", "demo", volume["configMap"]["name"]]
+    assert "response_cache { enable: true }" in served["data"]["config.pbtxt"]
