@@ -52,9 +52,9 @@ def _answer(
     interrupts.install(deadline.alarm(now))
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="tune-") as folder:
-            measured = tune(request, Path(folder), environment, deadline, interrupts)
+            done = tune(request, Path(folder), environment, deadline, interrupts)
         interrupts.silence()
-        return results.succeeded(request, measured), exit_codes.OK
+        return results.succeeded(request, done.tuned, done.profile), exit_codes.OK
     except errors.TuneError as error:
         failure = error
     except OSError as error:
