@@ -40,8 +40,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """``service`` put right. ``median_error``, ``tail_error``: of the model before, as shares of
-    what was measured, positive where it said too much."""
+    """``service`` put right, and how far off it had been.
+
+    ``median_error``, ``tail_error``: as shares of what was measured, positive where the model said
+    too much.
+    """
 
     service: ServiceTime
     speed: float

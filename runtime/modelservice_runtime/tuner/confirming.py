@@ -88,9 +88,7 @@ class Confirming:
     def _of(self, setting: Setting) -> list[Trial]:
         return [trial for trial in self.trials if trial.setting == setting]
 
-    def _measured(
-        self, candidate: Candidate, number: int, deadline: Deadline
-    ) -> Candidate | None:
+    def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
         """One more run of it; the candidate as the corrected model has it."""
         trial = self.run(candidate.setting, candidate.rows_per_second, number, deadline, 0.6)
         if trial is None:

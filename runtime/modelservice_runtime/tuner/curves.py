@@ -13,9 +13,9 @@ from modelservice_runtime.contract.requests import LatencyObjective
 
 from . import runs
 from .bench import Bench, Sample
-from .figures import figure
 from .deadline import Deadline
 from .errors import LoadFailed, TritonDied, TuneError, UserError
+from .figures import figure
 from .measured_option import MeasuredOption
 from .memory_plan import Observation
 from .progress import say
@@ -100,7 +100,8 @@ class Curves:
             first = (best.instances, best.threads)
             pairs = (first, *(pair for pair in pairs if pair != first))
         options = [Option(variant=variant, instances=i, threads=t) for i, t in pairs]
-        self._alone(options[0], deadline)
+        if not self._alone(options[0], deadline):
+            return
         if self.alone_ms[variant] > self.question.objective.milliseconds:
             return
         for number, option in enumerate(options):
@@ -109,23 +110,36 @@ class Curves:
                 return
         self._more_instances(variant, deadline)
 
-    def _alone(self, option: Option, deadline: Deadline) -> None:
-        """One row after another, with a batch of one: the least that there is."""
+    def _alone(self, option: Option, deadline: Deadline) -> bool:
+        """One row after another, with a batch of one: the least that there is.
+
+        The first variant has to be measured; without a further one there is still a choice.
+        """
         say("loading", self._fraction(), f"starting Triton with {option.variant}")
         setting = Setting(option=option, max_batch_size=self.question.least_batch)
         rows = self.question.least_batch
-        probed = self._first(setting, runs.probe())
-        sample = self._first(setting, runs.lone(rows, probed.measurement.percentile_ms(50)))
+        probed = self._once(setting, runs.probe(), deadline)
+        if probed is None:
+            return False
+        run = runs.lone(rows, probed.measurement.percentile_ms(50))
+        sample = self._once(setting, run, deadline)
+        if sample is None:
+            return False
         seen = self._seen(option)
         seen.windows += probed.windows
         seen.add_lone(sample)
         alone = latency(sample, self.question.objective)
         self.alone_ms[option.variant] = alone
         say("latency by batch", self._fraction(), f"{setting.words()}: {alone:.2f} ms alone")
+        return True
 
-    def _first(self, setting: Setting, run: runs.Run) -> Sample:
-        sample = self.bench.first(setting, run)
-        self._remember(sample)
+    def _once(self, setting: Setting, run: runs.Run, deadline: Deadline) -> Sample | None:
+        if self.alone_ms:
+            sample = self.bench.measure(setting, run, deadline)
+        else:
+            sample = self.bench.first(setting, run)
+        if sample is not None:
+            self._remember(sample)
         return sample
 
     def _option(self, option: Option, deadline: Deadline) -> None:
@@ -244,9 +258,7 @@ class Curves:
         if sample.memory is not None:
             server, instances = sample.memory
             self.memory.append(
-                Observation(
-                    setting=sample.setting, server_bytes=server, instance_bytes=instances
-                )
+                Observation(setting=sample.setting, server_bytes=server, instance_bytes=instances)
             )
 
     def _say(self, setting: Setting, seen: MeasuredOption) -> None:

@@ -43,17 +43,17 @@ def further(
     tried: list[Candidate] = []
     for _ in range(TRIALS):
         trial = study.ask(distributions)
-        setting = names.get(_name_of(trial.params))
-        if setting is None or setting in known or setting in {t.setting for t in tried}:
+        picked = names.get(_name_of(trial.params))
+        if picked is None or picked in known or picked in {item.setting for item in tried}:
             # No such combination, or nothing new to learn of it.
-            study.tell(trial, known.get(setting, 0.0) if setting else 0.0)
+            study.tell(trial, known.get(picked, 0.0) if picked else 0.0)
             continue
-        rows = ask(candidates[setting])
-        if rows is None:
+        measured = ask(candidates[picked])
+        if measured is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             break
-        study.tell(trial, rows)
-        tried.append(candidates[setting])
+        study.tell(trial, measured)
+        tried.append(candidates[picked])
     return tuple(tried)
 
 

@@ -12,7 +12,6 @@ from .settings import Option
 from .simulation.service_time import ServiceTime, spread_of
 from .statistics import Counters
 
-
 #: Instances that execute for less of the time, with requests waiting all along, are not what
 #: bounds the rate: the server's front is, or the cores that all share.
 BOUND_BY_INSTANCES = 0.8

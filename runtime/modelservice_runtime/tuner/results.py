@@ -174,7 +174,9 @@ def discarded(tuned: Tuned) -> tuple[str, ...]:
     """How many runs were thrown away."""
     many = len(tuned.trials) - len(valid(tuned.trials))
     why = "the load generator fell behind"
-    return (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",) if many else ()
+    return (
+        (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",) if many else ()
+    )
 
 
 def strict_capacity(tuned: Tuned) -> float:

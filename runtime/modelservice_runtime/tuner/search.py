@@ -131,7 +131,6 @@ def _carried(
 
 def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candidate, ...]:
     """The best first, by the rule in the module's docstring."""
-
     wanted = question.traffic.rows_per_second > 0
 
     def first(item: Candidate) -> tuple[float, ...]:

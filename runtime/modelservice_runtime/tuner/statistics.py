@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import math
 import threading
@@ -93,7 +94,7 @@ def difference(before: Counters, after: Counters) -> Counters:
 
 def windows(readings: Sequence[Counters]) -> tuple[Counters, ...]:
     """What happened between each two readings, those in which nothing did left out."""
-    pairs = zip(readings[:-1], readings[1:], strict=True)
+    pairs = itertools.pairwise(readings)
     found = (difference(before, after) for before, after in pairs)
     return tuple(window for window in found if window.count > 0)
 

@@ -37,9 +37,7 @@ class Tuning:
 
     def __post_init__(self) -> None:
         self.curves = Curves(bench=self.bench, question=self.question, variants=self.variants)
-        self.confirming = Confirming(
-            bench=self.bench, question=self.question, memory=self._memory
-        )
+        self.confirming = Confirming(bench=self.bench, question=self.question, memory=self._memory)
 
     def run(self, current: Setting | None = None) -> Tuned:
         """All steps; what was measured before the time was up is used.
@@ -94,9 +92,7 @@ class Tuning:
         rate = (1 - UNPROVEN_SHARE) * smallest.throughput
         alone = self.curves.alone_ms[smallest.setting.option.variant]
         note = "only lone requests keep the objective: capacity is a cautious guess"
-        return Capacity(
-            rows_per_second=rate / 2, latency_ms=alone, candidate=smallest, note=note
-        )
+        return Capacity(rows_per_second=rate / 2, latency_ms=alone, candidate=smallest, note=note)
 
     def _smallest(self, order: tuple[Candidate, ...]) -> Candidate:
         """A lone row of what is fastest alone.
@@ -115,9 +111,7 @@ class Tuning:
         smallest = known or simulate(setting, models[option], self.question, self._memory)
         if smallest.misfit:
             words = f"{setting.words()}: {smallest.misfit}"
-            raise UserError(
-                OUT_OF_MEMORY, f"{words}; raise spec.serving.resources.limits.memory"
-            )
+            raise UserError(OUT_OF_MEMORY, f"{words}; raise spec.serving.resources.limits.memory")
         return smallest
 
     def _now(self, current: Setting | None, capacity: Capacity) -> float:

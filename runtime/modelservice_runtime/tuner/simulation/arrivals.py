@@ -57,7 +57,8 @@ def parse_trace(text: str) -> Trace:
     missing = {"seconds", "requests"} - set(lines[0] if lines else ())
     if missing:
         raise TraceInvalid(f"the trace has no column {' and no column '.join(sorted(missing))}")
-    begins, counts = [], []
+    begins: list[float] = []
+    counts: list[float] = []
     for number, line in enumerate(lines, start=2):
         at, count = (_number(line[name], name, number) for name in ("seconds", "requests"))
         if begins and at <= begins[-1]:
@@ -122,14 +123,17 @@ class Source:
         sizes = np.array([share.rows for share in self.rows_per_request])
         shares = np.array([share.percent for share in self.rows_per_request], dtype=float)
         drawn = generator.choice(len(sizes), size=count, p=shares / shares.sum())
-        return np.asarray(sizes[drawn], dtype=np.int64)
+        chosen: np.ndarray = sizes[drawn].astype(np.int64)
+        return chosen
 
     def _drawn_levels(self, count: int, seed: int) -> np.ndarray:
         if len(self.levels) == 1:
             return np.zeros(count, dtype=np.int64)
         generator = np.random.default_rng([_SEED, seed, 2])
         shares = np.array(self.levels, dtype=float)
-        return generator.choice(len(self.levels), size=count, p=shares / shares.sum())
+        drawn = generator.choice(len(self.levels), size=count, p=shares / shares.sum())
+        levels: np.ndarray = np.asarray(drawn, dtype=np.int64)
+        return levels
 
 
 def _replayed(trace: Trace, rate: float, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -147,10 +151,10 @@ def _replayed(trace: Trace, rate: float, count: int, generator: np.random.Genera
     for number, start in enumerate(starts):
         times = _piece(trace, float(start), float(start) + length, scale, generator)
         parts.append(times - start + number * length)
-    arrival = np.sort(np.concatenate(parts))
+    arrival: np.ndarray = np.sort(np.concatenate(parts))
     if len(arrival) == 0:
         # Nothing arrives in any of the pieces: the trace is silent nearly everywhere.
-        return np.array([1.0 / rate])
+        arrival = np.array([1.0 / rate])
     return arrival
 
 
@@ -160,7 +164,9 @@ def _piece(
     first = int(np.searchsorted(trace.seconds, start, side="right")) - 1
     last = int(np.searchsorted(trace.seconds, end, side="left"))
     begins, ends = trace.seconds[first:last], trace.seconds[first + 1 : last + 1]
-    counts = generator.poisson(trace.counts[first : first + len(begins)] * scale)
-    times = generator.uniform(np.repeat(begins, counts), np.repeat(ends, counts))
+    means: np.ndarray = trace.counts[first : first + len(begins)] * scale
+    counts = generator.poisson(means)
+    low, high = np.repeat(begins, counts), np.repeat(ends, counts)
+    times: np.ndarray = low + (high - low) * generator.random(len(low))
     inside: np.ndarray = times[(times >= start) & (times < end)]
     return inside

@@ -44,7 +44,7 @@ def throughput(service: ServiceTime, batching: Batching) -> float:
         for size, seconds in enumerate(service.table(batching.max_batch))
         if size and seconds > 0
     )
-    return batching.instances * best
+    return float(batching.instances * best)
 
 
 def most(service: ServiceTime, batching: Batching, source: Source) -> float:

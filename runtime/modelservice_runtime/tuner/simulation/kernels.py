@@ -7,6 +7,10 @@ request, one after another, before it joins the queue. A rejected request has
 the latency infinity. Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
 """
 
+# One loop that the compiler sees whole; numba calls by position and finds the types itself.
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917
+# mypy: ignore-errors
+
 from __future__ import annotations
 
 from collections.abc import Callable

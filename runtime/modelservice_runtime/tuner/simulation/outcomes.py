@@ -52,7 +52,7 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
     count = len(requests.arrival)
     order, counts = _by_level(requests.level)
     latency = np.zeros(count)
-    executions = np.zeros(batching.max_batch + 1, np.int64)
+    executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
     busy = kernels.open_loop(
         requests.arrival,
         requests.rows,
@@ -87,7 +87,7 @@ def closed_loop(
 ) -> Outcome:
     """``clients`` that each wait for their answer, until ``count`` answers are there."""
     latency = np.zeros(count)
-    executions = np.zeros(batching.max_batch + 1, np.int64)
+    executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
     span = kernels.closed_loop(
         clients,
         service.overhead,
@@ -114,7 +114,7 @@ def closed_loop(
 def _by_level(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     levels = int(level.max(initial=0)) + 1
     counts = np.bincount(level, minlength=levels)
-    order = np.zeros((levels, max(1, int(counts.max()))), np.int64)
+    order: np.ndarray = np.zeros((levels, max(1, int(counts.max()))), np.int64)
     for number in range(levels):
         order[number, : counts[number]] = np.flatnonzero(level == number)
     return order, counts

@@ -40,8 +40,8 @@ class ServiceTime:
     def table(self, largest: int) -> np.ndarray:
         """By batch size from 0 to ``largest``; never less for more rows."""
         known, times = np.array(self.batches, dtype=float), np.array(self.seconds)
-        sizes = np.arange(largest + 1, dtype=float)
-        table = np.interp(sizes, known, times)
+        sizes: np.ndarray = np.arange(largest + 1, dtype=float)
+        table: np.ndarray = np.interp(sizes, known, times)
         if len(known) > 1:
             slope = max(0.0, (times[-1] - times[-2]) / (known[-1] - known[-2]))
             beyond = sizes > known[-1]
@@ -65,7 +65,7 @@ class ServiceTime:
     def draws(self) -> np.ndarray:
         """Which factor each execution gets, in turn."""
         generator = np.random.default_rng(_SEED)
-        return generator.integers(0, len(self.spread), _DRAWS)
+        return np.asarray(generator.integers(0, len(self.spread), _DRAWS), dtype=np.int64)
 
 
 def spread_of(percentiles_ms: Mapping[int, float]) -> tuple[float, ...]:
