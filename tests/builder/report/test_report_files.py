@@ -17,9 +17,9 @@ from modelservice_runtime.builder.judged import Judged
 from modelservice_runtime.builder.report import Report
 from modelservice_runtime.builder.report.encoding import encode
 from modelservice_runtime.builder.report.page import page
-from modelservice_runtime.builder.report.words import NOTHING, TIMES
 from modelservice_runtime.contract.codec import encode as as_json
 from modelservice_runtime.contract.codec import loads
+from modelservice_runtime.pages.figures import NOTHING, TIMES
 
 VOID = {"meta", "br"}
 

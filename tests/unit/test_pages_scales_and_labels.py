@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.builder.report import labels, scales
-from modelservice_runtime.builder.report.labels import Box, Mark
-from modelservice_runtime.builder.report.scales import Scale
+from modelservice_runtime.pages import labels, scales
+from modelservice_runtime.pages.labels import Box, Mark
+from modelservice_runtime.pages.scales import Scale
 
 AREA = Box(left=0, top=0, right=700, bottom=400)
 
