@@ -36,10 +36,10 @@ def picture(report: Report) -> Html:
     ]
     svg = by_batch.drawn(
         "latency",
-        "Time per row by batch size",
-        "milliseconds per row (logarithmic)",
-        "; ".join(f"{line.name}: {_told(line.points)}" for line in lines),
-        lines,
+        title="Time per row by batch size",
+        scale_title="milliseconds per row (logarithmic)",
+        description="; ".join(f"{line.name}: {_told(line.points)}" for line in lines),
+        lines=lines,
     )
     rest = len(candidates) - MOST_LINES
     caption = "Medians at one thread, with 95 % intervals; each candidate beside the source model."
