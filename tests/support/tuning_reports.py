@@ -32,21 +32,21 @@ HOSTILE = '<script>alert("1")</script>&\'\x00\x1b[31m'
 NAN, INF = math.nan, math.inf
 
 
-def words_of(variant: str, batch: int, instances: int, threads: int) -> str:
-    """As the tuner names a setting."""
-    return (
-        f"{variant}, batch {batch}, {instances} instance{'s' * (instances > 1)},"
-        f" {threads} thread{'s' * (threads > 1)} each"
-    )
+def words_of(variant: str, batch: str, instances: int, threads: int) -> str:
+    """As the tuner names a setting, or without its batch a curve."""
+    many, more = "s" * (instances > 1), "s" * (threads > 1)
+    return f"{variant}{batch}, {instances} instance{many}, {threads} thread{more} each"
 
 
-def curve(variant: str, instances: int, threads: int, scale: float, **more: Any) -> CurveView:
+def curve(
+    variant: str, instances: int, threads: int, scale: float, sure: float = 0.02, **more: Any
+) -> CurveView:
     """Time grows with the batch, less than in proportion."""
-    label = f"{variant}, {instances} instance{'s' * (instances > 1)}, {threads} thread each"
+    label = words_of(variant, "", instances, threads)
     points = []
     for batch in (1, 2, 4, 8, 16, 32):
         ms = scale * (1.1 + 0.82 * batch**0.93)
-        half = 0.02 * ms + 0.02
+        half = sure * ms
         points.append(
             CurvePoint(
                 batch=batch,
@@ -74,9 +74,8 @@ def setting(outcome: str, rows: float, ms: float, **more: Any) -> SettingView:
         "why": f"it is {outcome}, in one sentence",
     }
     given |= more
-    label = words_of(
-        given["variant"], given["max_batch_size"], given["instances"], given["threads"]
-    )
+    batch = f", batch {given['max_batch_size']}"
+    label = words_of(given["variant"], batch, given["instances"], given["threads"])
     return SettingView(**{"label": label, **given})
 
 
@@ -174,7 +173,7 @@ def make_report(**more: Any) -> TuningReport:
         ),
         "hardware": "Intel(R) Xeon(R), 4 cores (avx2 avx512f avx512_vnni)",
         "curves": (
-            curve("fp32", 2, 1, 2.4),
+            curve("fp32", 2, 1, 2.4, sure=0.12),
             curve("int8", 2, 1, 1.0, chosen=True, note="measured last"),
             curve("int8", 1, 2, 0.72),
         ),

@@ -61,8 +61,12 @@ def drawn(
     description: str,
     lines: Sequence[Line],
     right: float = _RIGHT,
+    apart: float = 4.0,
 ) -> Html:
-    """The picture. ``name``: unique on the page; ``right``: of the lines' area, names follow."""
+    """The picture. ``name``: unique on the page; ``right``: of the lines' area, names follow.
+
+    ``apart``: the intervals of several lines, or they would hide each other where these are near.
+    """
     batches = sorted({point.batch for line in lines for point in line.points})
     values = [v for line in lines for point in line.points for v in (point.low, point.high)]
     x_places = _places(batches, right)
@@ -72,7 +76,7 @@ def drawn(
     return image.draw(
         axes.vertical(y_axis, _LEFT, right),
         _batch_axis(x_places, right),
-        *(_line(line, x_places, y_scale) for line in lines),
+        *(_line(line, x_places, y_scale, apart) for line in lines),
         _ends(lines, x_places, y_scale, right),
     )
 
@@ -98,14 +102,13 @@ def _batch_axis(places: dict[int, float], right: float) -> Html:
     return joined(parts)
 
 
-def _line(line: Line, places: dict[int, float], scale: Scale) -> Html:
+def _line(line: Line, places: dict[int, float], scale: Scale, apart: float) -> Html:
     number = line.colour
     dash = f' stroke-dasharray="{_DASHES[number]}"' if _DASHES[number] else ""
     path = "L".join(f"{places[p.batch]:.1f} {scale.at(p.value):.1f}" for p in line.points)
     parts = [Html(f'<path class="l-{number}"{dash} d="M{path}"/>')]
     for each in line.points:
-        # Side by side, or the intervals would hide each other.
-        x = places[each.batch] + 4 * (number - MOST_LINES / 2)
+        x = places[each.batch] + apart * (number - MOST_LINES / 2)
         parts.append(axes.line(f"reach l-{number}", x, scale.at(each.low), x, scale.at(each.high)))
         parts.append(
             Html(

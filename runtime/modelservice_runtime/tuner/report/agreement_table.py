@@ -8,7 +8,7 @@ from .agreement import PERCENT, Agreement, agreements
 from .document import TuningReport
 from .words import signed
 
-_TITLES = ("compared", "typically off by", "off by at most", "leans")
+_TITLES = ("compared", "typically off by", "off by at most", "with its sign")
 
 
 def agreement_table(report: TuningReport) -> Html:
@@ -19,8 +19,8 @@ def agreement_table(report: TuningReport) -> Html:
     columns = [Column(title="figure"), *(Column(title=each, number=True) for each in _TITLES)]
     rows = [_row(each) for each in found]
     said = paragraph(
-        "Simulated against measured: medians and the largest difference; where it leans to, above"
-        " or below what was measured.",
+        "Simulated against measured: the median and the largest difference, and the median with its"
+        " sign: with a plus the simulation says more than was measured.",
         "soft",
     )
     return joined((said, table(columns, rows, "Simulated against measured")))

@@ -94,16 +94,17 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryView:
-    """The replica's memory at the chosen setting. ``allowed_bytes``: by the user, 0 for no limit.
+    """The replica's memory at the chosen setting.
 
-    ``request_bytes`` and ``limit_bytes``: what the pod asks for.
+    ``measured_bytes``: of the whole, None where it was not. ``allowed_bytes``: by the user, 0 for
+    no limit. ``request_bytes`` and ``limit_bytes``: what the pod asks for.
     """
 
     parts: tuple[MemoryPart, ...]
     predicted_bytes: int
-    measured_bytes: int | None
     request_bytes: int
     limit_bytes: int
+    measured_bytes: int | None = None
     allowed_bytes: int = 0
     note: str = ""
 

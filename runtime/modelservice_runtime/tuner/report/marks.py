@@ -7,13 +7,6 @@ from modelservice_runtime.pages.markup import Html, text
 
 from .document import CHOSEN, FINALIST, REJECTED, UNFIT
 
-#: In words, for the legend.
-MEANING = {
-    CHOSEN: "chosen",
-    FINALIST: "finalist, measured as well",
-    REJECTED: "rejected",
-    UNFIT: "does not fit into the memory",
-}
 _SHAPES = {
     CHOSEN: shapes.star,
     FINALIST: shapes.diamond,

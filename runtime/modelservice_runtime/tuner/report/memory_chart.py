@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from modelservice_runtime.pages import axes, scales
 from modelservice_runtime.pages.axes import Axis, Picture
 from modelservice_runtime.pages.labels import width
-from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, table, text
+from modelservice_runtime.pages.markup import Column, Html, joined, pairs, paragraph, table, text
 
 from . import words
-from .document import MemoryPart, MemoryView
+from .document import MemoryView
 
 _WIDTH, _HEIGHT = 760.0, 250.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 84.0, 70.0, 740.0, 200.0
@@ -65,7 +65,7 @@ def picture(memory: MemoryView) -> Html:
         _limits(memory, scale),
     )
     note = f"<figcaption>{text(memory.note)}</figcaption>" if memory.note else ""
-    return joined((Html("<figure>"), svg, _legend(memory.parts), Html(f"{note}</figure>")))
+    return joined((Html("<figure>"), svg, _legend(memory), Html(f"{note}</figure>")))
 
 
 def predicted(memory: MemoryView) -> list[Segment]:
@@ -95,11 +95,13 @@ def memory_table(memory: MemoryView) -> Html:
     columns = [Column(title="part"), *(Column(title=t, number=True) for t in _TITLES)]
     rows = [_row(part.name, part.predicted_bytes, part.measured_bytes) for part in memory.parts]
     rows.append(_row("altogether", memory.predicted_bytes, memory.measured_bytes or None))
-    rows.append(("the pod's request", words.memory(memory.request_bytes), "", ""))
-    rows.append(("the pod's limit", words.memory(memory.limit_bytes), "", ""))
-    if memory.allowed_bytes:
-        rows.append(("allowed at most", words.memory(memory.allowed_bytes), "", ""))
-    return table(columns, rows, "Memory of a replica by part")
+    asked = [
+        ("The pod's request", words.memory(memory.request_bytes)),
+        ("The pod's limit", words.memory(memory.limit_bytes)),
+        ("Allowed at most", words.memory(memory.allowed_bytes) if memory.allowed_bytes else "any"),
+    ]
+    by_part = table(columns, rows, "Memory of a replica by part")
+    return joined((by_part, pairs(asked, "Memory that the pod asks for")))
 
 
 _TITLES = ("predicted", "measured", "off")
@@ -126,8 +128,7 @@ def _segment(segment: Segment, left: float, right: float, middle: float) -> Html
     said = words.memory(segment.size)
     word = Html("")
     if width(said) + 6 < right - left:
-        inside = "" if segment.colour is None else "inside"
-        word = axes.words(said, (left + right) / 2, middle + 4, kind=inside, anchor="middle")
+        word = axes.words(said, (left + right) / 2, middle + 4, anchor="middle")
     return Html(
         f'<g><title>{hint}</title><rect class="{kind}" x="{left:.1f}"'
         f' y="{middle - _THICK / 2:.1f}" width="{max(right - left, 0.5):.1f}"'
@@ -155,10 +156,11 @@ def _limits(memory: MemoryView, scale: scales.Scale) -> Html:
     return joined(parts)
 
 
-def _legend(parts: Sequence[MemoryPart]) -> Html:
+def _legend(memory: MemoryView) -> Html:
+    kinds = [(f"b-{n % _COLOURS}", part.name) for n, part in enumerate(memory.parts)]
+    kinds += [("rest", segment.name) for segment in measured(memory) if segment.colour is None]
     items = "".join(
-        f'<li><span class="swatch b-{number % _COLOURS}"></span>{text(part.name)}</li>'
-        for number, part in enumerate(parts)
+        f'<li><span class="swatch {kind}"></span>{text(name)}</li>' for kind, name in kinds
     )
     return Html(f'<ul class="legend">{items}</ul>' if items else "")
 

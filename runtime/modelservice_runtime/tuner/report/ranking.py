@@ -46,9 +46,10 @@ def goal_kept(report: TuningReport) -> bool:
 
 def best_known(setting: SettingView) -> tuple[float, float]:
     """Capacity and the latency at it: measured if they were, else simulated."""
-    if setting.measured_capacity is None or setting.measured_latency_ms is None:
+    rows, latency = setting.measured_capacity, setting.measured_latency_ms
+    if rows is None or latency is None or not (math.isfinite(rows) and math.isfinite(latency)):
         return setting.simulated_capacity, setting.simulated_latency_ms
-    return setting.measured_capacity, setting.measured_latency_ms
+    return rows, latency
 
 
 def _place(outcome: str) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelservice_runtime.pages.figures import NOTHING
-from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, table, text
+from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, text
 
 from . import words
 from .document import RunView, TuningReport
+from .folding import folding
 
 _FIGURES = ("p50", "p99", "late", "rows/s")
 
@@ -18,11 +19,10 @@ def run_table(report: TuningReport) -> Html:
     if not report.runs:
         return paragraph("There were no load runs beside the simulation.", "soft")
     columns = [
-        Column(title="run"),
+        Column(title="run", wide=True),
         Column(title="load"),
         *(Column(title=each, number=True) for each in _FIGURES),
         Column(title="requests", number=True),
-        Column(title=""),
     ]
     rows = [_row(run) for run in report.runs]
     goal = f"later than {report.objective.milliseconds:g} ms"
@@ -31,17 +31,23 @@ def run_table(report: TuningReport) -> Html:
         f" answered {goal}, or not at all.",
         "soft",
     )
-    return joined((said, table(columns, rows, "Load runs, measured and simulated")))
+    return joined((said, folding(columns, rows, "Load runs, measured and simulated")))
 
 
 def _row(run: RunView) -> tuple[str, ...]:
     return (
-        run.label,
+        _name(run),
         _load(run),
         *_figures(run),
         f"{run.requests:,}",
-        f"thrown away: {run.discarded}" if run.discarded else "",
     )
+
+
+def _name(run: RunView) -> str:
+    if not run.discarded:
+        return run.label
+    why = text(f"thrown away: {run.discarded}")
+    return Html(f"{text(run.label)}\n<small>{why}</small>")
 
 
 def _load(run: RunView) -> str:

@@ -34,8 +34,12 @@ def picture(curves: Sequence[CurveView]) -> Html:
         description="; ".join(f"{line.name}: {_told(line)}" for line in lines),
         lines=lines,
         right=_RIGHT,
+        apart=0.0,
     )
-    caption = "Means in the server, with the 95 % intervals of the means."
+    caption = (
+        "Dots are means in the server, bars the 95 % intervals of the means, where they reach"
+        " beyond the dot."
+    )
     if any(curve.chosen for curve in found):
         caption += f" Chosen: {found[0].label}."
     rest = len(found) - MOST_LINES

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelservice_runtime.pages.figures import shortened
 
+from .document import CHOSEN
 from .ranking import Ranked
 
 _NAME_CHARACTERS = 46
@@ -38,6 +39,11 @@ class Spot:
     def main(self) -> Place:
         """Measured, if it was."""
         return self.places[-1]
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it is what is served."""
+        return self.ranked.setting.outcome == CHOSEN
 
     @property
     def name(self) -> str:

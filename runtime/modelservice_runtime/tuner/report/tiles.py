@@ -34,7 +34,7 @@ def _tiles(report: TuningReport) -> Iterator[tuple[str, str, str]]:
 
 def _of_setting(report: TuningReport, chosen: SettingView) -> Iterator[tuple[str, str, str]]:
     rows, latency = best_known(chosen)
-    measured = chosen.measured_capacity is not None
+    measured = rows == chosen.measured_capacity
     simulated = f"measured; simulated {words.rate(chosen.simulated_capacity)}"
     yield (
         "One replica carries",

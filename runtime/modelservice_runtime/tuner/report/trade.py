@@ -19,6 +19,8 @@ _WIDTH, _HEIGHT = 760.0, 420.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64.0, 40.0, 744.0, 370.0
 _RADII = {CHOSEN: 9.0, FINALIST: 7.0}
 _SMALL = 3.2
+#: Latencies beyond this times all that is of interest are put to the edge.
+_FAR = 1.5
 #: From here on the axis of the latencies is logarithmic: largest ÷ smallest.
 _WIDE = 6.0
 
@@ -46,8 +48,8 @@ def picture(report: TuningReport, found: Sequence[Ranked]) -> Html:
         *(_marks(spot, frame) for spot in order),
         names(drawn, frame, radius),
     )
-    rest = len(found) - len(drawn)
-    return joined((Html("<figure>"), svg, legend(drawn, rest), Html("</figure>")))
+    notes = legend(drawn, frame, len(found) - len(drawn))
+    return joined((Html("<figure>"), svg, notes, Html("</figure>")))
 
 
 def radius(spot: Spot) -> float:
@@ -57,7 +59,10 @@ def radius(spot: Spot) -> float:
 
 def _frame(report: TuningReport, drawn: Sequence[Spot]) -> Frame:
     rows = [place.rows for spot in drawn for place in spot.places]
-    times = [place.ms for spot in drawn for place in spot.places]
+    # A lone setting, or several of the same, in the middle.
+    rows += [0.95 * min(rows), 1.05 * max(rows)]
+    most = _FAR * _least_high(report, drawn)
+    times = [min(place.ms, most) for spot in drawn for place in spot.places]
     times.append(report.objective.milliseconds)
     wide = max(times) / min(times) > _WIDE
     percentile = words.percentile(report.objective)
@@ -69,7 +74,7 @@ def _frame(report: TuningReport, drawn: Sequence[Spot]) -> Frame:
         words=lambda value: f"{value:g}",
     )
     x_axis = Axis(
-        scale=scales.spanning(rows, _LEFT, _RIGHT, least=0.2 * max(rows)),
+        scale=scales.spanning(rows, _LEFT, _RIGHT),
         title="rows per second that one replica carries (more is better)",
         words=lambda value: f"{value:,g}",
     )
@@ -85,6 +90,12 @@ def _frame(report: TuningReport, drawn: Sequence[Spot]) -> Frame:
             Box(left=_LEFT, top=y - 1, right=_RIGHT, bottom=y + 1),
         ],
     )
+
+
+def _least_high(report: TuningReport, drawn: Sequence[Spot]) -> float:
+    """Up to where the picture has to reach: the goal, and every setting that matters."""
+    matter = [place.ms for spot in drawn if spot.ranked.matters for place in spot.places]
+    return max(report.objective.milliseconds, *matter, 0.0)
 
 
 def _goal_words(report: TuningReport) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from modelservice_runtime.pages import axes, labels
@@ -14,8 +15,9 @@ from . import marks, words
 from .document import OUTCOMES
 from .spots import Place, Spot
 
-#: More names than this would hide the picture; the others are numbered.
+#: More names than this would hide the picture: all but the chosen one are numbered.
 _NAMED = 6
+_STEP = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,16 @@ def names(drawn: Sequence[Spot], frame: Frame, radius: Callable[[Spot], float]) 
     spots = [spot for spot in drawn if spot.ranked.matters]
     others = [_box(spot, place, frame, radius) for spot in drawn for place in spot.places]
     large = [_box(spot, place, frame, radius) for spot in spots for place in spot.places]
-    by_name = [spot.name if index < _NAMED else "" for index, spot in enumerate(spots)]
-    by_number = [str(spot.ranked.number) for spot in spots]
+    joints = [box for spot in spots for box in _joint(spot, frame)]
+    few = len(spots) <= _NAMED
+    by_name = [spot.name if few or spot.chosen else "" for spot in spots]
+    # With a space, or two of them side by side would read as one.
+    by_number = [f"{spot.ranked.number} " for spot in spots]
     found: dict[int, Label] = {}
     for said, beside in ((by_name, others), (by_name, large), (by_number, large)):
         left = [index for index in range(len(spots)) if index not in found]
         wanted = [_mark(spots[index], frame, radius, said[index]) for index in left]
-        taken = [*frame.occupied, *beside, *(label.box for label in found.values())]
+        taken = [*frame.occupied, *joints, *beside, *(label.box for label in found.values())]
         for label in labels.place(wanted, frame.area, taken):
             found[left[label.mark]] = label
     return joined(_drawn(spots[index], label, frame) for index, label in found.items())
@@ -54,13 +59,23 @@ def names(drawn: Sequence[Spot], frame: Frame, radius: Callable[[Spot], float]) 
 
 def _mark(spot: Spot, frame: Frame, radius: Callable[[Spot], float], said: str) -> Mark:
     x, y = frame.at(spot.main)
-    near = said != spot.name
-    return Mark(x=x, y=y, radius=radius(spot), words=said, near=near)
+    return Mark(x=x, y=y, radius=radius(spot), words=said)
 
 
 def _box(spot: Spot, place: Place, frame: Frame, radius: Callable[[Spot], float]) -> Box:
     x, y = frame.at(place)
     return Mark(x=x, y=y, radius=radius(spot), words="").box
+
+
+def _joint(spot: Spot, frame: Frame) -> Iterator[Box]:
+    """Along the line from what was simulated to what was measured."""
+    if spot.simulated is None or spot.measured is None:
+        return
+    (x1, y1), (x2, y2) = frame.at(spot.simulated), frame.at(spot.measured)
+    steps = max(1, int(math.dist((x1, y1), (x2, y2)) / _STEP))
+    for number in range(1, steps):
+        x, y = x1 + (x2 - x1) * number / steps, y1 + (y2 - y1) * number / steps
+        yield Mark(x=x, y=y, radius=1.0, words="").box
 
 
 def _drawn(spot: Spot, label: Label, frame: Frame) -> Html:
@@ -73,17 +88,21 @@ def _drawn(spot: Spot, label: Label, frame: Frame) -> Html:
     return joined(parts)
 
 
-def legend(drawn: Sequence[Spot], missing: int) -> Html:
+def legend(drawn: Sequence[Spot], frame: Frame, missing: int) -> Html:
     """What the marks mean, and what is not in the picture."""
     seen = {spot.ranked.setting.outcome for spot in drawn}
     items = "".join(
-        f"<li>{marks.sample(outcome)}{text(marks.MEANING[outcome])}</li>"
+        f"<li>{marks.sample(outcome)}{text(outcome)}</li>"
         for outcome in OUTCOMES
         if outcome in seen
     )
     notes = ["Hollow marks are simulated, filled ones measured; a thin line joins the two."]
     if sum(spot.ranked.matters for spot in drawn) > _NAMED:
         notes.append("Numbers are rows of the table of all settings.")
+    scale = frame.y_axis.scale
+    far = sum(any(scale.outside(place.ms) for place in spot.places) for spot in drawn)
+    if far:
+        notes.append(f"At the upper edge, since they take longer than it says: {far}.")
     if missing:
         notes.append(f"Not drawn, since they carry nothing within the goal: {missing}.")
     return Html(f'<ul class="legend">{items}</ul><figcaption>{joined(notes, " ")}</figcaption>')

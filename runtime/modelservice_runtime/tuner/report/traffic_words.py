@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelservice_runtime.contract.traffic import CLOSED_LOOP, SINGLE_ROWS, TRACE, Traffic
+from modelservice_runtime.contract.traffic import (
+    CLOSED_LOOP,
+    SINGLE_ROWS,
+    TRACE,
+    RowsShare,
+    Traffic,
+)
 
 from . import words
 
@@ -13,8 +19,8 @@ def sentence(traffic: Traffic) -> str:
     """How requests arrive and how many rows they have, in one line."""
     told = [_arrivals(traffic), _rows(traffic)]
     if traffic.repeated_percent > 0:
-        told.append(f"{traffic.repeated_percent:g} % asked for shortly before")
-    return ", ".join(told)
+        told.append(f"{traffic.repeated_percent:g} % were asked for shortly before")
+    return "; ".join(told)
 
 
 def lines(traffic: Traffic) -> Iterator[tuple[str, str]]:
@@ -24,7 +30,7 @@ def lines(traffic: Traffic) -> Iterator[tuple[str, str]]:
         yield "Wanted of the service", words.rows_per_second(traffic.rows_per_second)
     else:
         yield "Wanted of the service", "as much as can be served"
-    yield "Rows of a request", _rows(traffic)
+    yield "Rows", _rows(traffic)
     yield "Repeated requests", f"{traffic.repeated_percent:g} %"
 
 
@@ -41,8 +47,13 @@ def _arrivals(traffic: Traffic) -> str:
 def _rows(traffic: Traffic) -> str:
     if traffic.rows_per_request == SINGLE_ROWS:
         return "single rows"
+    if not traffic.rows_per_request:
+        return "requests of unknown size"
     shares = sorted(traffic.rows_per_request, key=lambda share: share.rows)
-    return "; ".join(
-        f"{share.percent:g} % with {share.rows} {'row' if share.rows == 1 else 'rows'}"
-        for share in shares
-    )
+    first, *others = (_share(share) for share in shares)
+    return ", ".join((f"requests of {first}", *others))
+
+
+def _share(share: RowsShare) -> str:
+    rows = "1 row" if share.rows == 1 else f"{share.rows} rows"
+    return f"{rows} ({share.percent:g} %)"

@@ -66,7 +66,8 @@ def signed(value: float | None, unit: str = "%") -> str:
     """``+3.1 %``."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:+.1f} {unit}"
+    rounded = round(value, 1)
+    return f"{rounded:+.1f} {unit}" if rounded else f"0.0 {unit}"
 
 
 def percentile(objective: LatencyObjective) -> str:
