@@ -14,6 +14,7 @@ from tuning_reports import HOSTILE, REPORTS, make_report, setting
 from modelservice_runtime.contract.traffic import Traffic
 from modelservice_runtime.pages.figures import NOTHING
 from modelservice_runtime.tuner.report import TuningReport
+from modelservice_runtime.tuner.report.document import MemoryPart, MemoryView
 from modelservice_runtime.tuner.report.page import page
 
 SHOWN = HOSTILE.replace("\x00", "\ufffd").replace("\x1b", "\ufffd")
@@ -242,3 +243,13 @@ def test_equal_settings_and_one_mark_upon_another_do_not_break_the_picture() -> 
     report = make_report(settings=(dataclasses.replace(same, outcome="chosen"), *[same] * 30))
     svg = picture(page(report), "trade")
     assert svg.count("<g><title>") == 31
+
+
+def test_much_memory_is_drawn_in_gib_and_parts_of_no_size_are_not_drawn() -> None:
+    much = tuning_reports.memory(limit_bytes=40 << 30)
+    svg = picture(page(make_report(memory=much)), "memory")
+    assert ">GiB</text>" in svg
+    assert "limit 40.00 GiB" in svg
+    parts = (MemoryPart(name="none", predicted_bytes=0, measured_bytes=0),)
+    none = MemoryView(parts=parts, predicted_bytes=0, request_bytes=1, limit_bytes=1)
+    assert "neither predicted nor measured" in page(make_report(memory=none))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
 from .document import RunView, SettingView, TuningReport
-from .words import off
+from .words import known, off
 
 #: Differences of shares are in percentage points, all others relative to what was measured.
 PERCENT, POINTS = "%", "points"
@@ -46,7 +45,7 @@ def agreements(report: TuningReport) -> tuple[Agreement, ...]:
 
 
 def _of(figure: str, unit: str, differences: Iterable[float | None]) -> Agreement | None:
-    found = [each for each in differences if each is not None and math.isfinite(each)]
+    found = [each for each in differences if known(each)]
     if not found:
         return None
     sizes = [abs(each) for each in found]

@@ -61,7 +61,7 @@ def _answered(capacity: CapacityView) -> Html:
 
 
 def _cell(share: float) -> Html:
-    if not math.isfinite(share):
+    if not words.known(share):
         return Html(NOTHING)
     kind = next((number for number, least in enumerate(_STEPS) if share >= least), len(_STEPS))
     # A share that is not all must not read like all.

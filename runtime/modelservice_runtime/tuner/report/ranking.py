@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .document import CHOSEN, FINALIST, OUTCOMES, SettingView, TuningReport
+from .words import known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def goal_kept(report: TuningReport) -> bool:
 def best_known(setting: SettingView) -> tuple[float, float]:
     """Capacity and the latency at it: measured if they were, else simulated."""
     rows, latency = setting.measured_capacity, setting.measured_latency_ms
-    if rows is None or latency is None or not (math.isfinite(rows) and math.isfinite(latency)):
+    if not known(rows) or not known(latency):
         return setting.simulated_capacity, setting.simulated_latency_ms
     return rows, latency
 
@@ -58,4 +58,4 @@ def _place(outcome: str) -> int:
 
 def _rows(setting: SettingView) -> float:
     rows, _ = best_known(setting)
-    return rows if math.isfinite(rows) else 0.0
+    return rows if known(rows) else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelservice_runtime.pages.figures import NOTHING
-from modelservice_runtime.pages.markup import Column, Html, joined, paragraph
+from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, text
 
 from . import marks, words
 from .document import TuningReport
@@ -66,4 +66,6 @@ def _delay(microseconds: int) -> str:
 
 
 def _both(simulated: str, measured: str) -> str:
-    return simulated if measured == NOTHING else f"{simulated}\n{measured} measured"
+    if measured == NOTHING:
+        return simulated
+    return Html(f"{text(simulated)}\n<small>{text(measured)}</small>")

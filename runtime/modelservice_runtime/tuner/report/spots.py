@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,11 @@ from modelservice_runtime.pages.figures import shortened
 
 from .document import CHOSEN
 from .ranking import Ranked
+from .words import known
 
 _NAME_CHARACTERS = 46
+#: Less than this is nothing.
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,6 @@ def spots(found: Sequence[Ranked]) -> tuple[Spot, ...]:
 
 
 def _place(rows: float | None, ms: float | None) -> Place | None:
-    if rows is None or ms is None or not (math.isfinite(rows) and math.isfinite(ms)):
+    if not known(rows) or not known(ms):
         return None
-    return Place(rows=rows, ms=ms) if rows > 0 and ms > 0 else None
+    return Place(rows=rows, ms=ms) if rows > _LEAST and ms > _LEAST else None

@@ -16,7 +16,7 @@ overflow-wrap:anywhere}
 .tiles dd small{display:block;font-size:.85rem;font-weight:400;color:var(--soft)}
 td small,th small{color:var(--soft);font-size:inherit;font-weight:400}
 tr:has(.w-chosen)>*{background:var(--panel)}
-tbody th.wide{min-width:11rem!important}
+.scroll .wide{min-width:11rem!important}
 details{margin:.6rem 0}summary{cursor:pointer;color:var(--soft)}
 summary:focus-visible{outline:2px solid var(--finalist);outline-offset:2px}
 .heat table{width:auto}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 from modelservice_runtime.contract.requests import LatencyObjective
 from modelservice_runtime.pages import figures
@@ -10,16 +11,18 @@ from modelservice_runtime.pages.figures import NOTHING
 
 _MIB, _GIB = 2**20, 2**30
 _SMALL_RATE = 100
+#: No rate, time or share is as large: such a figure is an error, not to be drawn.
+_BEYOND = 1e12
 
 
-def known(value: float | None) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """Whether there is a figure to show."""
-    return value is not None and math.isfinite(value)
+    return value is not None and math.isfinite(value) and abs(value) < _BEYOND
 
 
 def rate(value: float | None) -> str:
     """``1,234`` or ``12.3``, of rows per second."""
-    if value is None or not math.isfinite(value):
+    if not known(value):
         return NOTHING
     return f"{value:,.0f}" if abs(value) >= _SMALL_RATE else f"{value:.3g}"
 
@@ -30,10 +33,8 @@ def rows_per_second(value: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """``12.3 ms``."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    return figures.milliseconds(value)
+    """``12.3 ms``; nothing takes no time at all."""
+    return figures.milliseconds(value) if known(value) and value > 0 else NOTHING
 
 
 def seconds(value: float) -> str:
@@ -55,16 +56,14 @@ def memory(value: float | None) -> str:
 
 def off(simulated: float | None, measured: float | None) -> float | None:
     """How far the simulation is from what was measured, in percent of the latter."""
-    if simulated is None or measured is None:
-        return None
-    if not (math.isfinite(simulated) and math.isfinite(measured)) or measured <= 0:
+    if not known(simulated) or not known(measured) or measured <= 0:
         return None
     return 100 * (simulated - measured) / measured
 
 
 def signed(value: float | None, unit: str = "%") -> str:
     """``+3.1 %``."""
-    if value is None or not math.isfinite(value):
+    if not known(value):
         return NOTHING
     rounded = round(value, 1)
     return f"{rounded:+.1f} {unit}" if rounded else f"0.0 {unit}"
