@@ -20,7 +20,8 @@ class ServiceTime:
     ``batches``, ``seconds``: measured mean time of an execution by batch size, ascending; between
     them it goes straight, beyond the last one on as between the last two.
     ``spread``: factors with mean 1 that an execution's time is multiplied with, each as likely.
-    ``gap``: seconds after an execution in which the instance takes nothing yet.
+    ``contention``: factors of an execution that begins while 0, 1, 2 … other instances execute;
+    the last one holds for more. ``gap``: seconds after an execution in which the instance takes nothing yet.
     ``front``: seconds that each request takes one after another before it joins the queue: what
     bounds the rate where executions do not. ``overhead``: seconds that a client sees beside that,
     waiting and execution.
@@ -29,6 +30,7 @@ class ServiceTime:
     batches: tuple[int, ...]
     seconds: tuple[float, ...]
     spread: tuple[float, ...] = (1.0,)
+    contention: tuple[float, ...] = (1.0,)
     gap: float = 0.0
     front: float = 0.0
     overhead: float = 0.0
@@ -61,6 +63,11 @@ class ServiceTime:
             seconds=tuple(value * speed for value in self.seconds),
             spread=tuple(float(value) for value in widened / widened.mean()),
         )
+
+    def slower(self, instances: int) -> np.ndarray:
+        """The factors for as many instances."""
+        known = len(self.contention)
+        return np.array([self.contention[min(m, known - 1)] for m in range(instances)])
 
     def draws(self) -> np.ndarray:
         """Which factor each execution gets, in turn."""
