@@ -1,5 +1,6 @@
 """Tunes: as a Job (``MODELSERVICE_JOB`` in, a TuneResult as the termination message out), or, with
-``--url``, the model of any Triton that runs."""
+``--url``, the model of any Triton that runs.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ def _command(options: argparse.Namespace) -> int:
         if options.json is not None:
             command.write(found, options.json)
         if options.report is not None:
-            command.report(found, options.report)
+            command.report(found, options.report, f"Tuning of {options.model} at {options.url}")
     except errors.TuneError as error:
         interrupts.silence()
         sys.stderr.write(f"{error.reason}: {error.message}\n")

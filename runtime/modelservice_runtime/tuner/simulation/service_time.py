@@ -21,7 +21,8 @@ class ServiceTime:
     them it goes straight, beyond the last one on as between the last two.
     ``spread``: factors with mean 1 that an execution's time is multiplied with, each as likely.
     ``contention``: factors of an execution that begins while 0, 1, 2 … other instances execute;
-    the last one holds for more. ``gap``: seconds after an execution in which the instance takes nothing yet.
+    the last one holds for more. ``gap``: seconds after an execution in which the instance takes
+    nothing yet.
     ``front``: seconds that each request takes one after another before it joins the queue: what
     bounds the rate where executions do not. ``overhead``: seconds that a client sees beside that,
     waiting and execution.
@@ -67,12 +68,15 @@ class ServiceTime:
     def slower(self, instances: int) -> np.ndarray:
         """The factors for as many instances."""
         known = len(self.contention)
-        return np.array([self.contention[min(m, known - 1)] for m in range(instances)])
+        factors = [self.contention[min(m, known - 1)] for m in range(instances)]
+        slower: np.ndarray = np.array(factors)
+        return slower
 
     def draws(self) -> np.ndarray:
         """Which factor each execution gets, in turn."""
         generator = np.random.default_rng(_SEED)
-        return np.asarray(generator.integers(0, len(self.spread), _DRAWS), dtype=np.int64)
+        drawn: np.ndarray = generator.integers(0, len(self.spread), _DRAWS)
+        return drawn
 
 
 def spread_of(percentiles_ms: Mapping[int, float]) -> tuple[float, ...]:
