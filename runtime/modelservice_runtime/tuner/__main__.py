@@ -1,5 +1,7 @@
-"""Tunes: as a Job (``MODELSERVICE_JOB`` in, a TuneResult as the termination message out), or, with
-``--url``, the model of any Triton that runs.
+"""Tunes: as a Job, or the model of any Triton that runs.
+
+As a Job: ``MODELSERVICE_JOB`` in, a TuneResult as the termination message out. With ``--url``: a
+table and, where wanted, a report.
 """
 
 from __future__ import annotations
