@@ -108,6 +108,11 @@ class Source:
         total = sum(share.percent for share in self.rows_per_request)
         return sum(share.rows * share.percent for share in self.rows_per_request) / total
 
+    @property
+    def most_rows(self) -> int:
+        """Rows of the largest request."""
+        return max(share.rows for share in self.rows_per_request)
+
     def at(self, rows_per_second: float, count: int, seed: int = 0) -> Requests:
         """About ``count`` requests, ``rows_per_second`` rows a second on average."""
         generator = np.random.default_rng([_SEED, seed])
@@ -150,9 +155,9 @@ def _replayed(trace: Trace, rate: float, count: int, generator: np.random.Genera
     """
     first, end = float(trace.seconds[0]), float(trace.seconds[-1])
     seconds = count / rate
-    least = min(seconds, LEAST_PIECE_SECONDS)
-    length = min(BLOCK_SECONDS, end - first, max(seconds / LEAST_PIECES, least))
-    pieces = max(1, math.ceil(seconds / length - 1e-9))
+    longest = min(BLOCK_SECONDS, end - first, max(seconds / LEAST_PIECES, LEAST_PIECE_SECONDS))
+    pieces = max(1, math.ceil(seconds / longest - 1e-9))
+    length = seconds / pieces
     places = np.linspace(0.0, 1.0, pieces) if pieces > 1 else generator.random(1)
     starts = first + places * (end - first - length)
     expected = _between(trace, starts, length)
