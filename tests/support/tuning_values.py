@@ -137,7 +137,7 @@ def tuned(**more: Any) -> Tuned:
         simulate(setting(16, 2), SERVICE, asked, lambda _: (900 * MIB, "it would need too much")),
     )
     options = {place.setting.option for place in (chosen, *others)}
-    rate = 0.9 * chosen.rows_per_second
+    rate = 0.9 * chosen.rows_per_second or 50.0
     given: dict[str, Any] = {
         "question": asked,
         "chosen": chosen,

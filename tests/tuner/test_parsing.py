@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from modelservice_runtime.tuner.parsing import (
     Measurement,
     OutputUnreadableError,
+    joined,
     parse_report,
     trouble,
 )
@@ -117,3 +118,31 @@ def test_trouble_is_always_a_few_words(log: str, code: int) -> None:
 )
 def test_known_trouble_is_explained(log: str, words: str) -> None:
     assert words in trouble(log, 99)
+
+
+def part(rows: float, ms: float, *latencies: float) -> Measurement:
+    """Of one load generator among several."""
+    return Measurement(
+        rows_per_second=rows,
+        percentiles_ms={50: ms, 99: 2 * ms},
+        requests=max(1, len(latencies)),
+        latencies_ms=latencies,
+        sent_ns=tuple(range(len(latencies))),
+        sent_rows=(1,) * len(latencies),
+    )
+
+
+def test_generators_side_by_side_are_one() -> None:
+    one = joined([part(10.0, 5.0, 1.0, 2.0), part(20.0, 4.0, 9.0)])
+    assert (one.rows_per_second, one.requests) == (30.0, 3)
+    assert one.latencies_ms == (1.0, 2.0, 9.0)
+    assert one.percentile_ms(99) == 9.0
+    assert one.mean_ms == 4.0
+    assert one.violations(1.5) == pytest.approx(2 / 3)
+
+
+def test_without_every_latency_the_worst_of_each_percentile_counts() -> None:
+    one = joined([part(10.0, 5.0, 1.0), part(20.0, 4.0)])
+    assert one.latencies_ms == one.sent_ns == one.sent_rows == ()
+    assert one.percentiles_ms == {50: 5.0, 99: 10.0}
+    assert one.mean_ms == 0.0

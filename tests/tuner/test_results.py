@@ -2,59 +2,60 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tuning_values import candidate, executions, setting, trial, tune_request, tuned
 
 from modelservice_runtime.contract.codec import loads
-from modelservice_runtime.contract.requests import LatencyObjective, TuneRequest
+from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, MemoryPlan, Profile
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, TuneResult
-from modelservice_runtime.tuner.capacity import Capacity
-from modelservice_runtime.tuner.choice import Choice, LatencyPoint, Setting, batch_sizes
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
-from modelservice_runtime.tuner.results import Measured, failed, shortened, succeeded
+from modelservice_runtime.tuner.finding_capacity import Capacity
+from modelservice_runtime.tuner.knobs import Knob, Place, decide, knobs
+from modelservice_runtime.tuner.memory_plan import MIB
+from modelservice_runtime.tuner.outcome import Tuned
+from modelservice_runtime.tuner.results import failed, profile_of, shortened, succeeded
+from modelservice_runtime.tuner.settings import Setting
 
-DIGEST = "sha256:" + "a" * 64
-REQUEST = TuneRequest(
-    namespace="team",
-    name="tiny",
-    tuning_key="0123456789",
-    attempt=1,
-    artifact_uri="file:///store",
-    artifact_digest=DIGEST,
-    backend="python",
-    objective=LatencyObjective(percentile=99.0, milliseconds=20.0),
-    max_batch_size=4096,
-    cpu=1.0,
-    memory_limit_bytes=0,
-    duration_seconds=60,
-)
+REQUEST = tune_request()
+FOUND = tuned()
+PLACE = Place(gpu=False, backend="python", answer_bytes=4000)
+PLAN = MemoryPlan(request_bytes=384 * MIB, limit_bytes=640 * MIB, shared_memory_bytes=64 * MIB)
 
 
-def measured(notes: tuple[str, ...] = (), *, met: bool = True, batch: int = 4) -> Measured:
-    setting = Setting(variant="a", max_batch_size=batch, instances=1, threads=1)
-    curve = tuple(
-        LatencyPoint(batch=size, p50_ms=1.23456789 * size, p99_ms=2.3456789 * size)
-        for size in batch_sizes(REQUEST.max_batch_size)
-    )
-    return Measured(
-        curve=curve,
-        choice=Choice(setting=setting, rows_per_second=812.3456, met=met, why="it is best"),
-        capacity=Capacity(rows_per_second=601.2345, latency_ms=19.0),
-        peak_memory_bytes=200 << 20,
-        load_seconds=1.5,
-        hardware="AMD EPYC",
-        notes=notes,
-    )
+def profile(found: Tuned = FOUND, **more: Any) -> Profile:
+    """Of a tuning."""
+    decided = decide(found, PLACE)
+    given_ = {
+        "memory": PLAN,
+        "peak_bytes": 270 * MIB,
+        "load_seconds": 1.5,
+        "hardware": "AMD EPYC",
+        "knobs": knobs(found, decided, PLACE),
+    }
+    return profile_of(REQUEST, found, decided, **{**given_, **more})
 
 
+PROFILE = profile()
+
+
+@settings(max_examples=50)
 @given(st.lists(st.text(max_size=3000), max_size=20))
 def test_a_result_always_fits_and_is_read_back(notes: list[str]) -> None:
-    result = succeeded(REQUEST, measured(tuple(notes)))
+    result = succeeded(REQUEST, tuned_with(notes=tuple(notes)), PROFILE)
     text = shortened(result)
     assert len(text) <= MAX_RESULT_BYTES
     back = loads(TuneResult, text)
     assert back.profile == result.profile
     assert result.message.startswith(back.message)
+
+
+def tuned_with(**more: Any) -> Tuned:
+    """The same tuning with something else in it."""
+    return Tuned(**{**{name: getattr(FOUND, name) for name in FOUND.__slots__}, **more})
 
 
 @given(st.text())
@@ -64,27 +65,99 @@ def test_a_failure_always_fits_too(words: str) -> None:
 
 
 def test_no_more_is_cut_than_must_be() -> None:
-    text = shortened(succeeded(REQUEST, measured(("word " * 2000,))))
+    text = shortened(succeeded(REQUEST, tuned_with(notes=("word " * 2000,)), PROFILE))
     assert len(text) > MAX_RESULT_BYTES - 100
 
 
-def test_the_profile_says_what_is_to_be_served() -> None:
-    result = succeeded(REQUEST, measured(("batch 8 was given up: Triton died",)))
-    profile = result.profile
-    assert profile is not None
-    assert (result.outcome, result.reason) == ("Succeeded", "Measured")
-    assert (profile.max_batch_size, profile.artifact_digest) == (4, DIGEST)
-    # The goal less what a full batch of the chosen size takes.
-    assert profile.queue_timeout_microseconds == int((20 - 1.23456789 * 4) * 1000)
-    assert result.message == (
-        "it is best; 812 rows/s under full load, capacity 601 rows/s per replica, 200 MiB at most;"
-        " batch 8 was given up: Triton died"
+def test_reasons_are_cut_only_after_the_message_and_the_rest_never() -> None:
+    long = tuple(Knob(name=f"knob {n}", value="v", why="because " * 60) for n in range(12))
+    result = succeeded(REQUEST, FOUND, profile(knobs=long))
+    back = loads(TuneResult, shortened(result))
+    assert back.message == ""
+    assert back.profile is not None
+    assert 0 < len(back.profile.reasons) < 8
+    assert back.profile.capacity_table == PROFILE.capacity_table
+
+
+def test_the_largest_profile_there_is_fits() -> None:
+    """A batch of 4096, a long name, an address of a report, no number that is short."""
+    place = Setting(option=setting(variant="v" * 63).option, max_batch_size=4096)
+    chosen = candidate(place, 12345.6789)
+    capacity = Capacity(rows_per_second=12345.6789, latency_ms=31.23456, candidate=chosen)
+    found = tuned_with(
+        chosen=chosen,
+        capacity=capacity,
+        order=(chosen,),
+        options={place.option: FOUND.options[setting(8, 2).option]},
+        alone_ms={place.option.variant: 5.0},
     )
+    request = tune_request(report_uri="s3://bucket/" + "r" * 200)
+    made = profile_of(
+        request,
+        found,
+        decide(found, PLACE),
+        knobs(found, decide(found, PLACE), PLACE),
+        memory=PLAN,
+        peak_bytes=270 * MIB,
+        load_seconds=1.5,
+        hardware="An Unusually Long Name of a Processor (avx2 avx512f avx512_vnni amx_int8)",
+    )
+    result = succeeded(request, found, made)
+    assert len(shortened(result)) <= MAX_RESULT_BYTES
+
+
+def test_the_profile_says_what_is_to_be_served() -> None:
+    assert (PROFILE.variant, PROFILE.max_batch_size, PROFILE.instances) == ("a", 8, 2)
+    assert PROFILE.artifact_digest == REQUEST.artifact_digest
+    assert PROFILE.capacity_rows_per_second == pytest.approx(FOUND.capacity.rows_per_second, 1e-3)
+    assert PROFILE.throughput_rows_per_second == pytest.approx(2 * 8 / 0.012, rel=1e-3)
+    # The goal less what a full batch takes.
+    assert PROFILE.queue_timeout_microseconds == pytest.approx(38_000, rel=0.01)
+    assert [point.batch for point in PROFILE.service] == [1, 2, 3, 4, 6, 8]
+    assert PROFILE.service[-1].milliseconds == pytest.approx(12.0)
+    assert PROFILE.capacity_table == pytest.approx(
+        [count * FOUND.capacity.rows_per_second for count in CAPACITY_REPLICAS], rel=1e-3
+    )
+    assert PROFILE.objective_met
+
+
+def test_the_message_says_why_what_it_cost_and_what_was_left_out() -> None:
+    found = tuned_with(notes=("batch 8 was given up: Triton died",))
+    result = succeeded(REQUEST, found, PROFILE)
+    assert (result.outcome, result.reason) == ("Succeeded", "Measured")
+    rows = f"{FOUND.capacity.rows_per_second:.0f}"
+    assert result.message.startswith("it is best; 1333 rows/s with full batches")
+    assert f"capacity {rows} rows/s per replica, 270 MiB at most" in result.message
+    assert "12 runs, 20 s of load" in result.message
+    assert result.message.endswith("batch 8 was given up: Triton died")
+
+
+def test_what_is_odd_is_said() -> None:
+    option = FOUND.chosen.setting.option
+    seen = FOUND.options[option]
+    falling = {1: (50, 9.0), 2: (50, 5.0)}
+    loud = [executions(0.1, {1: (10, ms), 2: (10, 0.6 * ms)}) for ms in (5.0, 9.0, 5.0, 9.0)]
+    stretched = trial(setting(8, 2), FOUND.question, 100.0, delayed_percent=80.0)
+    for windows, words in (
+        ([executions(0.1, falling) for _ in range(4)], "not monotone (2 rows faster than 1)"),
+        (loud, "the machine is noisy"),
+    ):
+        odd = type(seen)(option=option, windows=windows)
+        found = tuned_with(options={**FOUND.options, option: odd}, trials=(stretched,))
+        message = succeeded(REQUEST, found, PROFILE).message
+        assert words in message
+        assert "the load generator fell behind" in message
+
+
+def test_the_gain_is_over_what_served_before() -> None:
+    rate = FOUND.capacity.rows_per_second
+    assert profile(tuned_with(current=rate / 2)).gain == pytest.approx(1.0)
+    assert profile(tuned_with(current=0.0)).gain == 0.0
 
 
 def test_a_missed_objective_has_no_queue_timeout_and_its_own_reason() -> None:
-    result = succeeded(REQUEST, measured(met=False))
-    assert result.reason == "ObjectiveMissed"
-    assert result.profile is not None
-    assert not result.profile.objective_met
-    assert result.profile.queue_timeout_microseconds == 0
+    found = tuned_with(met=False)
+    made = profile(found)
+    assert succeeded(REQUEST, found, made).reason == "ObjectiveMissed"
+    assert not made.objective_met
+    assert made.queue_timeout_microseconds == 0

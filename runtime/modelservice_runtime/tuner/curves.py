@@ -17,7 +17,7 @@ from .deadline import Deadline
 from .errors import LoadFailed, TritonDied, TuneError, UserError
 from .figures import figure
 from .measured_option import MeasuredOption
-from .memory_plan import Observation
+from .memory_plan import Observation, misfit, predicted
 from .progress import say
 from .question import Question
 from .search import simulated, space
@@ -162,6 +162,10 @@ class Curves:
         self._say(setting, seen)
 
     def _full(self, setting: Setting, seen: MeasuredOption, deadline: Deadline) -> bool:
+        parts = predicted(setting, self.memory)
+        if words := misfit(parts, self.question.memory_bytes):
+            self.bench.notes.append(f"{setting.words()} was left out: {words}")
+            return False
         rows = round(self.question.traffic.mean_rows)
         size = setting.max_batch_size
         clients = max(2, -(-2 * size * setting.option.instances // rows))

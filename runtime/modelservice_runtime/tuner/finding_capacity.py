@@ -85,7 +85,7 @@ def _is_near(one: Trial, trial: Trial) -> bool:
 
 def _note(last: Trial | None, rate: float, allowed: float) -> str:
     if last is None:
-        return "capacity is what the model says less 30 %: there was no time for a run"
+        return "capacity is what the model says less 30 %: no run at it could be made and used"
     if last.violations > allowed:
         return (
             f"capacity {figure(rate)} rows/s is the model's, after a run at"
