@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 
 import numpy as np
@@ -39,9 +40,7 @@ def test_full_batches_give_the_throughput() -> None:
 
 
 def test_contention_and_gap_take_of_it() -> None:
-    service = ServiceTime(
-        batches=(1, 8), seconds=(0.080, 0.220), contention=(1.0, 1.5), gap=0.01
-    )
+    service = ServiceTime(batches=(1, 8), seconds=(0.080, 0.220), contention=(1.0, 1.5), gap=0.01)
     two = Batching(instances=2, max_batch=8)
     assert throughput(service, two) == pytest.approx(16 / (0.330 + 0.01))
 
@@ -98,7 +97,7 @@ def test_the_share_that_is_answered_falls_with_the_load(timeout: float) -> None:
     first = [row[0] for row in table]
     assert len(table) == len(LOAD_STEPS)
     assert all(len(row) == len(CAPACITY_REPLICAS) for row in table)
-    assert all(after <= before + 0.01 for before, after in zip(first, first[1:], strict=False))
+    assert all(after <= before + 0.01 for before, after in itertools.pairwise(first))
     assert first[0] > 0.99
     assert first[-1] < 0.6
 

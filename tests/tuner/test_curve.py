@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_a_curve_that_falls_within_what_is_known_is_not_worth_a_word() -> None:
 def test_what_is_simulated_never_falls_and_spends_as_much(values: list[tuple[float, int]]) -> None:
     raw = [point(n + 1, ms, many=many) for n, (ms, many) in enumerate(values)]
     risen = [ms for _, ms in curve.rising(raw)]
-    assert all(b >= a - 1e-9 for a, b in zip(risen, risen[1:], strict=False))
+    assert all(b >= a - 1e-9 for a, b in itertools.pairwise(risen))
     spent = math.fsum(ms * many for ms, many in values)
     after = math.fsum(ms * many for ms, (_, many) in zip(risen, values, strict=True))
     assert after == pytest.approx(spent)

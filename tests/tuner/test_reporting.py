@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tuning_values import question, setting, trial, tuned
 
 from modelservice_runtime.contract.profile import MemoryPlan
+from modelservice_runtime.tuner import command
 from modelservice_runtime.tuner.knobs import Place, decide, knobs
 from modelservice_runtime.tuner.memory_plan import MIB, Observation
 from modelservice_runtime.tuner.outcome import Tuned
@@ -105,9 +107,7 @@ def test_memory_is_predicted_beside_what_was_measured() -> None:
 
 
 def test_the_prediction_is_from_what_was_known_before_the_setting_was_measured() -> None:
-    small = Observation(
-        setting=setting(1, 2), server_bytes=90 * MIB, instance_bytes=100 * MIB
-    )
+    small = Observation(setting=setting(1, 2), server_bytes=90 * MIB, instance_bytes=100 * MIB)
     memory = report(tuned(memory=(*FOUND.memory, small))).memory
     assert memory.predicted_bytes < 270 * MIB
     assert memory.measured_bytes == 270 * MIB
@@ -151,3 +151,35 @@ def test_the_table_for_people_marks_the_chosen_one_and_has_all_that_were_measure
     assert any("it would need too much" in line for line in lines)
     other = trial(setting(3, 3), FOUND.question, 50.0)
     assert setting(3, 3).words() in settings_table(tuned(trials=(*FOUND.trials, other)))
+
+
+def found_by_command() -> command.Found:
+    """What the command line has found."""
+    decided = decide(FOUND, PLACE)
+    return command.Found(
+        tuned=FOUND,
+        decided=decided,
+        knobs=knobs(FOUND, decided, PLACE),
+        before=setting(1),
+        wall_seconds=61.0,
+    )
+
+
+def test_the_command_says_the_choice_its_capacity_and_whether_it_was_applied() -> None:
+    words = command.words(found_by_command(), argparse.Namespace(apply=False))
+    assert settings_table(FOUND) in words
+    assert f"Capacity: {FOUND.capacity.rows_per_second:.0f} rows/s within p99 ≤ 50 ms" in words
+    assert "the model serves as before (--apply changes it)" in words
+    applied = command.words(found_by_command(), argparse.Namespace(apply=True))
+    assert "61 s in all; applied." in applied
+
+
+def test_the_command_s_document_and_report_are_written(tmp_path: Path) -> None:
+    command.write(found_by_command(), tmp_path / "found.json")
+    document = json.loads((tmp_path / "found.json").read_text())
+    assert document["setting"]["maxBatchSize"] == 8
+    assert document["before"]["maxBatchSize"] == 1
+    assert document["objectiveMet"] is True
+    assert document["capacityRowsPerSecond"] == pytest.approx(FOUND.capacity.rows_per_second, 1e-3)
+    command.report(found_by_command(), tmp_path / "report", "Tuning of m")
+    assert (tmp_path / "report" / "report.html").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def test_batch_sizes_rise_to_the_largest_and_begin_at_the_least(maximum: int, le
     assert list(sizes) == sorted(set(sizes))
     assert all(least <= size <= maximum for size in sizes)
     assert (maximum in sizes) == (least <= maximum)
-    assert all(b <= 2 * a for a, b in zip(sizes, sizes[1:], strict=False))
+    assert all(b <= 2 * a for a, b in itertools.pairwise(sizes))
 
 
 def test_there_are_steps_in_between() -> None:
@@ -36,9 +38,7 @@ def test_there_are_steps_in_between() -> None:
 
 
 @given(st.floats(0.1, 128), st.integers(0, 16), st.integers(0, 16), st.integers(0, 8))
-def test_first_options_fit_the_limits(
-    cpu: float, instances: int, threads: int, fixed: int
-) -> None:
+def test_first_options_fit_the_limits(cpu: float, instances: int, threads: int, fixed: int) -> None:
     pairs = first_options(limits(cpu, instances=instances, threads=threads))
     assert pairs
     assert len(set(pairs)) == len(pairs)

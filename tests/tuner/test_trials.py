@@ -53,7 +53,7 @@ def test_the_interval_holds_the_truth_nineteen_times_of_twenty_to_each_side() ->
     [(0.0, 2000, True), (0.03, 2000, False), (0.005, 100, None), (0.01, 2000, None)],
 )
 def test_whether_the_goal_is_kept_is_said_where_it_is_known(
-    share: float, requests: int, keeps: bool | None
+    share: float, requests: int, keeps: object
 ) -> None:
     assert verdict([late(share, requests)]).keeps(0.01) is keeps
 

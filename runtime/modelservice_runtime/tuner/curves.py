@@ -14,7 +14,14 @@ from modelservice_runtime.contract.requests import LatencyObjective
 from . import runs
 from .bench import Bench, Sample
 from .deadline import Deadline
-from .errors import LoadFailed, TritonDied, TuneError, UserError
+from .errors import (
+    MEASUREMENT_FAILED,
+    Infrastructure,
+    LoadFailed,
+    TritonDied,
+    TuneError,
+    UserError,
+)
 from .figures import figure
 from .measured_option import MeasuredOption
 from .memory_plan import Observation, misfit, predicted
@@ -64,6 +71,11 @@ class Curves:
                 failures.append(error)
         if not self.alone_ms:
             raise failures[0]
+        if not self.models():
+            words = (
+                "Triton does not say what it executed: its statistics API is closed, most likely"
+            )
+            raise Infrastructure(MEASUREMENT_FAILED, words)
         self._tighten(deadline)
 
     def _tighten(self, deadline: Deadline) -> None:
