@@ -5,6 +5,8 @@ Nothing here depends on how fast this machine is at the moment.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import signal
@@ -19,6 +21,7 @@ from pod import eventually
 from tune_pod import TunePod
 
 from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.contract.profile import CAPACITY_REPLICAS
 from modelservice_runtime.serve import shared_memory
 from modelservice_runtime.tuner import errors
 
@@ -55,21 +58,30 @@ def test_a_tuning_gives_a_profile_and_tells_its_progress(tune_pod: TunePod) -> N
     assert profile.artifact_digest == tune_pod.digest
     assert profile.variant == "export"
     assert profile.max_batch_size in {1, 2}
-    assert (profile.instances, profile.threads) == (1, 1)
-    assert [point.batch for point in profile.latency] == [1, 2]
-    assert all(0 < point.p50_ms <= point.p99_ms for point in profile.latency)
+    assert profile.instances in {1, 2}
+    assert profile.threads == 1
+    times = [point.milliseconds for point in profile.service]
+    assert [point.batch for point in profile.service][-1] == profile.max_batch_size
+    assert times == sorted(times)
+    assert times[0] > 0
     assert 0 < profile.capacity_rows_per_second <= profile.throughput_rows_per_second
     assert 0 < profile.latency_at_capacity_ms <= 500
     assert 0 < profile.queue_timeout_microseconds < 500_000
+    assert len(profile.capacity_table) == len(CAPACITY_REPLICAS)
+    assert len(base64.b64decode(profile.answered_share)) == 256
+    assert profile.reasons
     # A Python with numpy and ONNX Runtime in it, beside Triton itself.
     assert 50 << 20 < profile.peak_memory_bytes < 4 << 30
     assert profile.load_seconds > 0
     assert profile.hardware
     fractions = [line["fraction"] for line in tune_pod.progress]
     assert fractions == sorted(fractions)
-    assert {"fetching", "loading", "latency by batch", "settings under load", "choosing"} <= {
+    assert {"fetching", "loading", "latency by batch", "simulating", "settings under load"} <= {
         line["stage"] for line in tune_pod.progress
     }
+    report = json.loads((tune_pod.report / "report.json").read_text())
+    assert any(setting["outcome"] == "chosen" for setting in report["settings"])
+    assert "<svg" in (tune_pod.report / "report.html").read_text()
 
 
 def test_an_objective_out_of_reach_is_a_profile_that_says_so(pod_for: PodFor) -> None:
@@ -87,9 +99,7 @@ def test_a_slow_model_gets_a_profile_within_its_time(pod_for: PodFor) -> None:
     """Seconds for a row: windows follow the latency, and what there is no time for is left out."""
     pod = pod_for(slow(150), goal_ms=60_000.0, max_batch_size=16, duration_seconds=30)
     _, profile = pod.tuned()
-    assert profile.latency[0].batch == 1
-    assert profile.latency[-1].batch < 16
-    assert profile.latency[0].p50_ms > 100
+    assert profile.service[0].milliseconds > 100
     assert profile.capacity_rows_per_second > 0
 
 
@@ -98,9 +108,6 @@ def test_the_variant_that_does_best_in_triton_serves(pod_for: PodFor) -> None:
     fast = Kind(name="fast", write=lambda _, folder: onnx_file(same(), folder))
     result, profile = pod_for(slow(1), (EXPORT, fast)).tuned()
     assert profile.variant == "fast"
-    sizes = [point.batch for point in profile.latency]
-    assert sizes == sorted(sizes)
-    assert {1, profile.max_batch_size} <= set(sizes)
     assert "fast, batch " in result.message
     assert "variants within p99 ≤ 500 ms: fast " in result.message
     assert ", export " in result.message

@@ -18,8 +18,10 @@ import psutil
 
 from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.model_config import PYTHON_BACKEND
+from modelservice_runtime.contract.profile import ServedSetting
 from modelservice_runtime.contract.requests import JOB_VARIABLE, LatencyObjective, TuneRequest
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, Profile, TuneResult
+from modelservice_runtime.contract.traffic import Traffic
 
 #: What the Job's own deadline allows beyond the time that the tuner is given.
 GRACE_SECONDS = 60
@@ -36,6 +38,9 @@ class TunePod:
     max_batch_size: int = 2
     cpu: float = 1.0
     duration_seconds: int = 120
+    memory_limit_bytes: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
+    current: ServedSetting | None = None
     variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     began: float = 0.0
@@ -54,9 +59,17 @@ class TunePod:
             objective=LatencyObjective(percentile=99.0, milliseconds=self.goal_ms),
             max_batch_size=self.max_batch_size,
             cpu=self.cpu,
-            memory_limit_bytes=0,
+            memory_limit_bytes=self.memory_limit_bytes,
             duration_seconds=self.duration_seconds,
+            traffic=self.traffic,
+            report_uri=f"file://{self.report}",
+            current=self.current,
         )
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report in the store."""
+        return self.root / "tunings" / "0123456789" / "1"
 
     @property
     def result_file(self) -> Path:
