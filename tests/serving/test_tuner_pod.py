@@ -11,17 +11,20 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from artifacts import EXPORT, OPENVINO_FP32, Kind, Published, onnx_file, publish
 from models import Model, linear, same, slow
 from pod import eventually
-from tune_pod import TunePod
+from tune_pod import TunePod, name_of
 
 from modelservice_runtime.contract import exit_codes
-from modelservice_runtime.contract.profile import CAPACITY_REPLICAS
+from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, ServedSetting
+from modelservice_runtime.contract.traffic import TRACE, RowsShare, Traffic
 from modelservice_runtime.serve import shared_memory
 from modelservice_runtime.tuner import errors
 
@@ -210,34 +213,33 @@ def test_sigterm_ends_it_and_leaves_no_process_behind(tune_pod: TunePod) -> None
 
 
 def test_a_setting_that_kills_triton_is_given_up_and_the_rest_is_used(tune_pod: TunePod) -> None:
-    """As the kernel does at the memory limit, while the second batch size is measured."""
+    """As the kernel does at the memory limit, while the first of the finalists is measured."""
     tune_pod.start()
-    tune_pod.until(lambda line: line["message"].startswith("export, batch 2: "))
+    tune_pod.until(lambda line: line["stage"] == "simulating")
     prefix = tune_pod.prefix()
     assert regions(prefix)
     tune_pod.server().kill()
     code, result = tune_pod.finish()
     assert code == 0, tune_pod.log()
     assert result.profile is not None
-    assert result.profile.max_batch_size == 1
-    assert "batch 2, 1 instance, 1 thread each was given up: Triton ended with" in result.message
+    assert result.profile.capacity_rows_per_second > 0
+    assert "was given up: Triton ended with" in result.message
     assert regions(prefix) == []
 
 
-def test_a_setting_whose_model_process_is_killed_is_given_up(tune_pod: TunePod) -> None:
+def test_a_model_process_that_is_killed_costs_no_more_than_a_run(tune_pod: TunePod) -> None:
     """The kernel may take the largest process alone, and that is not Triton itself."""
     tune_pod.start()
-    tune_pod.until(lambda line: line["message"].startswith("export, batch 2: "))
-    stubs = [p for p in tune_pod.family() if p.name().startswith("triton_python")]
-    assert stubs  # two, while the former configuration is still being unloaded
+    tune_pod.until(lambda line: line["stage"] == "simulating")
+    stubs = [p for p in tune_pod.family() if name_of(p).startswith("triton_python")]
+    assert stubs  # more, while the former configuration is still being unloaded
     for stub in stubs:
-        stub.kill()
+        with suppress(psutil.NoSuchProcess):
+            stub.kill()
     code, result = tune_pod.finish()
     assert code == 0, tune_pod.log()
     assert result.profile is not None
-    assert result.profile.max_batch_size == 1
-    assert "batch 2, 1 instance, 1 thread each was given up: " in result.message
-    assert "Stub process 'tiny_0_0' is not healthy" in result.message
+    assert result.profile.capacity_rows_per_second > 0
 
 
 def test_triton_killed_before_anything_is_known_is_a_question_of_memory(tune_pod: TunePod) -> None:
@@ -248,6 +250,55 @@ def test_triton_killed_before_anything_is_known_is_a_question_of_memory(tune_pod
     code, result = tune_pod.finish()
     assert (code, result.reason) == (exit_codes.USER_ERROR, errors.OUT_OF_MEMORY)
     assert "raise spec.serving.resources.limits.memory" in result.message
+
+
+def test_requests_of_several_sizes_are_measured_as_such(tune_pod: TunePod) -> None:
+    shares = (RowsShare(rows=1, percent=50.0), RowsShare(rows=2, percent=50.0))
+    tune_pod.traffic = Traffic(rows_per_request=shares)
+    _, profile = tune_pod.tuned()
+    assert profile.max_batch_size == 2  # a smaller one would refuse every second request
+    assert profile.traffic.rows_per_request == shares
+
+
+def test_a_recorded_trace_is_what_is_tuned_for(tune_pod: TunePod) -> None:
+    trace = tune_pod.root / "trace.csv"
+    trace.write_text("seconds,requests\n" + "".join(f"{s},{s % 7}\n" for s in range(60)))
+    tune_pod.traffic = Traffic(arrivals=TRACE, trace_uri=f"file://{trace}")
+    _, profile = tune_pod.tuned()
+    assert profile.capacity_rows_per_second > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time,requests\n0,1\n", "the trace has no column seconds"),
+        ("seconds,requests\n0,1\n1,many\n", "line 3 of the trace: requests 'many' is no number"),
+        (None, "trace.csv"),
+    ],
+)
+def test_a_trace_that_is_none_is_the_user_s_fault(
+    tune_pod: TunePod, text: str | None, said: str
+) -> None:
+    trace = tune_pod.root / "trace.csv"
+    if text is not None:
+        trace.write_text(text)
+    tune_pod.traffic = Traffic(arrivals=TRACE, trace_uri=f"file://{trace}")
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.TRACE_INVALID)
+    assert said in result.message
+
+
+def test_a_memory_limit_below_one_instance_is_said(tune_pod: TunePod) -> None:
+    tune_pod.memory_limit_bytes = 8 << 20
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.OUT_OF_MEMORY)
+    assert "MiB of the 8 MiB allowed; raise spec.serving.resources.limits.memory" in result.message
+
+
+def test_the_gain_over_what_serves_now_is_told(tune_pod: TunePod) -> None:
+    tune_pod.current = ServedSetting(variant="export", max_batch_size=1, instances=1, threads=1)
+    _, profile = tune_pod.tuned()
+    assert profile.gain != 0.0 or profile.max_batch_size == 1
 
 
 def test_a_request_that_is_none_is_refused(tune_pod: TunePod) -> None:

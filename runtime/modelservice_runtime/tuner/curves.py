@@ -28,6 +28,9 @@ from .simulation.service_time import ServiceTime
 OPEN_SHARE = 0.7
 #: One run at a rate takes at most this share of the time that is left.
 RUN_SHARE = 0.2
+#: Lone requests whose median is below this share of the goal, and which miss it at the percentile
+#: all the same, are measured again so often: a busy machine looks like that.
+CALM_SHARE, LONE_REPEATS = 0.5, 2
 #: A larger batch is tried while a full one takes no more than this share of the goal.
 GROW_SHARE = 0.6
 #: Options that carry this much of the best are measured on while their curve is not known well …
@@ -144,9 +147,23 @@ class Curves:
             return False
         seen.add_lone(sample)
         alone = latency(sample, self.question.objective)
+        for _ in range(LONE_REPEATS):
+            if not self._looks_disturbed(alone, sample):
+                break
+            again = self._once(setting, run, deadline)
+            if again is None:
+                break
+            if latency(again, self.question.objective) < alone:
+                sample, alone = again, latency(again, self.question.objective)
+                seen.add_lone(again)
         self.alone_ms[option.variant] = alone
         say("latency by batch", self._fraction(), f"{setting.words()}: {alone:.2f} ms alone")
         return True
+
+    def _looks_disturbed(self, alone: float, sample: Sample) -> bool:
+        """Whether lone requests miss the goal, and yet most are far within it."""
+        goal = self.question.objective.milliseconds
+        return alone > goal and sample.measurement.percentile_ms(50) <= CALM_SHARE * goal
 
     def _once(self, setting: Setting, run: runs.Run, deadline: Deadline) -> Sample | None:
         if self.alone_ms:

@@ -37,7 +37,7 @@ class TunePod:
     goal_ms: float = 500.0
     max_batch_size: int = 2
     cpu: float = 1.0
-    duration_seconds: int = 120
+    duration_seconds: int = 45
     memory_limit_bytes: int = 0
     traffic: Traffic = field(default_factory=Traffic)
     current: ServedSetting | None = None
@@ -140,7 +140,7 @@ class TunePod:
 
     def server(self) -> psutil.Process:
         """Its Triton, which has to run."""
-        (found,) = [process for process in self.family() if process.name() == "tritonserver"]
+        (found,) = [process for process in self.family() if name_of(process) == "tritonserver"]
         return found
 
     def prefix(self) -> str:
@@ -165,3 +165,11 @@ class TunePod:
     def _close(self) -> None:
         if self.process is not None and self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def name_of(process: psutil.Process) -> str:
+    """Empty for one that has just gone."""
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
