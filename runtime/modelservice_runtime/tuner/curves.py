@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from statistics import median
 
 from modelservice_runtime.contract.requests import LatencyObjective
 
-from . import runs
+from . import curve, runs
 from .bench import Bench, Sample
 from .deadline import Deadline
 from .errors import LoadFailed, TritonDied, TuneError, UserError
@@ -98,6 +99,11 @@ class Curves:
             if model is not None:
                 found[option] = model
         return {option: found[option] for option in self.options if option in found}
+
+    def noise(self) -> float:
+        """By which share the machine's speed scatters, over the options that were loaded."""
+        seen = [curve.noise(one.windows) for one in self.options.values() if one.busy]
+        return median(seen) if seen else 0.0
 
     def loaded(self) -> dict[Option, ServiceTime]:
         """Those of them that were seen under load: what is known of lone rows alone is a guess."""

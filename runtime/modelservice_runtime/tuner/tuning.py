@@ -55,7 +55,10 @@ class Tuning:
         simulation_seconds = time.monotonic() - started
         say("simulating", 0.55, f"{len(order)} settings in {simulation_seconds:.1f} s")
         met = min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds
-        best = self.confirming.best(order, self.deadline.for_search()) if met else None
+        best = None
+        if met:
+            until = self.deadline.for_search()
+            best = self.confirming.best(order, until, self.curves.noise())
         capacity = self._capacity(best, order)
         chosen = capacity.candidate
         say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
