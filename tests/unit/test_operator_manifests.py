@@ -67,10 +67,13 @@ def tune_request() -> TuneRequest:
     )
 
 
-def serving(memory: int | None = None) -> ServingVersion:
-    """The sample artifact, tuned."""
+def serving(memory: int | None = None, **profile: Any) -> ServingVersion:
+    """The sample artifact, tuned, fields of its profile replaced."""
     version = Version(
-        artifact=samples.artifact(), build_key="b", profile=samples.profile(), tuning_key="t"
+        artifact=samples.artifact(),
+        build_key="b",
+        profile=samples.profile(**profile),
+        tuning_key="t",
     )
     plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
     assert plan is not None
@@ -81,6 +84,10 @@ def serving(memory: int | None = None) -> ServingVersion:
         build_key="b",
         tuning_key="t",
         memory_bytes=memory,
+        rollout="r" * 40,
+        sized_by="t",
+        admin_secret="tiny-admin-12345678",  # noqa: S106 - a name
+        cpu=1.0,
     )
 
 
@@ -112,7 +119,9 @@ def the_tuning() -> dict[str, Any]:
     )
 
 
-def the_deployment(memory: int | None = None, **spec: Any) -> dict[str, Any]:
+def the_deployment(
+    memory: int | None = None, version: ServingVersion | None = None, **spec: Any
+) -> dict[str, Any]:
     """The serving Deployment."""
     return m.deployment(
         samples.ref(),
@@ -120,7 +129,7 @@ def the_deployment(memory: int | None = None, **spec: Any) -> dict[str, Any]:
         store=S3,
         runtime=RUNTIME,
         settings=SETTINGS,
-        serving=serving(memory),
+        serving=version or serving(memory),
     )
 
 
@@ -283,9 +292,72 @@ def test_a_stopping_pod_answers_until_its_connections_have_been_asked_to_end() -
     assert pod["terminationGracePeriodSeconds"] > PRE_STOP_SECONDS + exit_seconds
 
 
-def test_another_configuration_is_another_template() -> None:
-    annotations = the_deployment()["spec"]["template"]["metadata"]["annotations"]
-    assert annotations == {names.CONFIG_ANNOTATION: serving().config_key}
+TUNED = {
+    "max_batch_size": 16,
+    "instances": 3,
+    "threads": 4,
+    "queue_delay_microseconds": 700,
+    "queue_timeout_microseconds": 9,
+}
+
+
+def test_another_tuning_changes_what_the_config_map_holds_and_no_pod() -> None:
+    """Every knob of it: threads too, which the environment takes from the CPU limit."""
+    before, after = the_deployment(), the_deployment(version=serving(**TUNED))
+    assert before["spec"]["template"] == after["spec"]["template"]
+    keys = [item["metadata"]["annotations"] for item in (before, after)]
+    assert keys[0][names.CONFIG_ANNOTATION] != keys[1][names.CONFIG_ANNOTATION]
+    assert keys[0][names.PODS_ANNOTATION] == keys[1][names.PODS_ANNOTATION]
+    maps = [
+        m.serving_config_map(samples.ref(), rollout="r" * 40, config=version.config)
+        for version in (serving(), serving(**TUNED))
+    ]
+    assert maps[0]["metadata"]["name"] == maps[1]["metadata"]["name"]
+    assert maps[0]["data"] != maps[1]["data"]
+    assert not any(item.get("immutable") for item in maps)
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        serving(variant=samples.QUANTIZED.name),
+        dataclasses.replace(serving(), artifact=samples.artifact("sha256:" + "b" * 64)),
+        dataclasses.replace(serving(), memory_bytes=3 << 30),
+        dataclasses.replace(serving(), admin_secret="tiny-admin-other"),  # noqa: S106 - a name
+        dataclasses.replace(serving(), cpu=4.0),
+    ],
+    ids=["variant", "artifact", "memory", "key", "cpu"],
+)
+def test_what_no_reload_can_change_is_another_template(version: ServingVersion) -> None:
+    keys = [
+        item["metadata"]["annotations"][names.PODS_ANNOTATION]
+        for item in (the_deployment(), the_deployment(version=version))
+    ]
+    assert keys[0] != keys[1]
+
+
+def test_a_new_rollout_has_a_config_map_of_its_own() -> None:
+    another = dataclasses.replace(serving(), rollout="s" * 40)
+    found = [
+        [v["configMap"]["name"] for v in pod_of(item)["volumes"] if "configMap" in v]
+        for item in (the_deployment(), the_deployment(version=another))
+    ]
+    assert found[0] != found[1]
+
+
+def test_triton_s_key_is_a_file_and_nowhere_in_the_pod() -> None:
+    secret = m.admin_secret(samples.ref(), name="tiny-admin-12345678", key="open sesame")
+    pod = pod_of(the_deployment())
+    (triton,) = pod["containers"]
+    assert secret["immutable"]
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
+    (volume,) = [item for item in pod["volumes"] if "secret" in item]
+    assert volume["secret"]["secretName"] == secret["metadata"]["name"]
+    assert volume["secret"]["defaultMode"] & 0o007 == 0
+    assert "open sesame" not in str(pod)
+    assert {"name": "admin", "mountPath": "/admin", "readOnly": True} in triton["volumeMounts"]
+    for container in pod["initContainers"]:
+        assert not [m for m in container["volumeMounts"] if m["name"] == "admin"]
 
 
 @given(st.integers(0, 8 << 30))

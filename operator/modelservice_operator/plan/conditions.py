@@ -20,6 +20,8 @@ from modelservice_runtime.contract.results import (
 from .figures import decimal
 from .jobs import Paused, Running, Start
 from .observed import Children, DeploymentSeen
+from .remembered import Told
+from .retuning import ROLLED_BACK, told
 from .service_plan import Plan, Stage
 
 OBJECTIVE_NOT_MET = "ObjectiveNotMet"
@@ -29,7 +31,7 @@ OBJECTIVE_NOT_MET = "ObjectiveNotMet"
 class Facts:
     """What the conditions are made of. ``plan`` is None where the spec cannot be used.
 
-    ``progress``: the running Job's own words; ``minimum``: replicas that are wanted at least.
+    ``progress``: the running Job's own words; ``pending``: what pods do not serve yet, in words.
     """
 
     plan: Plan | None
@@ -38,6 +40,7 @@ class Facts:
     verdict: Verdict | None
     progress: str
     suspend: bool
+    pending: str = ""
 
 
 def all_conditions(facts: Facts) -> list[Condition]:
@@ -176,8 +179,9 @@ def metric_words(artifact: ArtifactSummary) -> str:
 def tuned(facts: Facts) -> Condition:
     """Whether the setting that serves was measured for this goal on this artifact.
 
-    True Tuned · False ObjectiveNotMet (measured; even the best misses the goal), TuneFailed's
-    own reason, NotTunedYet · Unknown without an artifact.
+    True Tuned, or what becomes of it while it runs (``retuning.told``) · False ObjectiveNotMet
+    (measured; even the best misses the goal), RolledBack (it did worse than the one before, which
+    serves), TuneFailed's own reason, NotTunedYet · Unknown without an artifact.
     """
     stage = facts.plan.tune if facts.plan else None
     if stage is None:
@@ -190,11 +194,18 @@ def tuned(facts: Facts) -> Condition:
         return Condition(type=c.TUNED, status=False, reason=pending.reason, message=pending.message)
     if result.profile is None:
         return Condition(type=c.TUNED, status=False, reason=result.reason, message=result.message)
+    if facts.plan is None or (running := told(facts.plan.remembered)) is None:
+        running = Told(reason="Tuned", message="", at=0.0)
+    message = "; ".join(filter(None, (result.message, running.message)))
     if not result.profile.objective_met:
-        return Condition(
-            type=c.TUNED, status=False, reason=OBJECTIVE_NOT_MET, message=result.message
-        )
-    return Condition(type=c.TUNED, status=True, reason="Tuned", message=result.message)
+        return Condition(type=c.TUNED, status=False, reason=OBJECTIVE_NOT_MET, message=message)
+    rejected = running.reason == ROLLED_BACK and not _serves(facts, stage.key)
+    return Condition(type=c.TUNED, status=not rejected, reason=running.reason, message=message)
+
+
+def _serves(facts: Facts, tuning: str) -> bool:
+    serving = facts.plan.serving if facts.plan else None
+    return serving is not None and serving.version.tuning_key == tuning
 
 
 def available(facts: Facts) -> Condition:
@@ -276,7 +287,13 @@ def reconciling(facts: Facts) -> Condition | None:
             return Condition(
                 type=c.RECONCILING, status=True, reason=pending.reason, message=pending.message
             )
-    return _rollout(facts.children.deployment, facts.plan)
+    return _rollout(facts.children.deployment, facts.plan) or _reload(facts)
+
+
+def _reload(facts: Facts) -> Condition | None:
+    if not facts.pending:
+        return None
+    return Condition(type=c.RECONCILING, status=True, reason="Reloading", message=facts.pending)
 
 
 def _rollout(deployment: DeploymentSeen | None, plan: Plan) -> Condition | None:

@@ -12,10 +12,15 @@ from typing import Any
 
 from modelservice_operator.api import conditions as c
 
+from .retuning import FAILED as RETUNE_FAILED
+from .retuning import ROLLED_BACK
+
 NORMAL = "Normal"
 WARNING = "Warning"
 
 _WARN_WHEN_FALSE = {c.ARTIFACT_READY, c.ACCURACY_GOAL_MET, c.AVAILABLE, c.METRICS_AVAILABLE}
+#: Whatever the status: what was decided did not come to be.
+_WARN_REASONS = {RETUNE_FAILED, ROLLED_BACK}
 #: Reasons that are stages on the way up, or wished for: no trouble.
 _QUIET = {"NotDeployed", "PodsStarting", "Suspended", "ScaledToZero"}
 
@@ -55,6 +60,8 @@ def _is_bad(condition: Mapping[str, Any]) -> bool:
     if condition["reason"] in _QUIET:
         return False
     false = condition["status"] == "False"
+    if condition["reason"] in _WARN_REASONS:
+        return True
     return condition["type"] == c.STALLED or (false and condition["type"] in _WARN_WHEN_FALSE)
 
 

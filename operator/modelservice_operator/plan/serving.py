@@ -44,7 +44,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingPlan:
-    """What the Deployment is to run. ``config_key`` names the configuration's ConfigMap."""
+    """What the Deployment is to run. ``config_key`` names the configuration, which carries it."""
 
     version: Version
     config: ModelConfig
@@ -80,7 +80,25 @@ def plan_serving(
         version = dataclasses.replace(version, profile=None, tuning_key="")
     config = _config(name, version, (tuned or runnable)[0], runtime, spec)
     words = {"config": render_pbtxt(config), "artifact": version.artifact.digest}
-    return ServingPlan(version=version, config=config, config_key=digest_of(words)[:KEY_LENGTH])
+    key = digest_of(words)[:KEY_LENGTH]
+    config = dataclasses.replace(config, key=key)
+    return ServingPlan(version=version, config=config, config_key=key)
+
+
+def sizing_version(target: Version, sized: Version | None) -> Version:
+    """The version whose profile sizes the pods: the one that did, while the target fits into that.
+
+    Requests and limits are part of the pods' template, so that a setting that needs a little less
+    would else replace all pods.
+    """
+    if sized is None or sized.profile is None or target.profile is None:
+        return target
+    if sized.artifact.digest != target.artifact.digest:
+        return target
+    wants, has = target.profile, sized.profile
+    names = ("request_bytes", "limit_bytes", "shared_memory_bytes", "gpu_bytes")
+    fits = all(getattr(wants.memory, name) <= getattr(has.memory, name) for name in names)
+    return sized if fits and wants.peak_memory_bytes <= has.peak_memory_bytes else target
 
 
 def serving_cpu(spec: ModelServiceSpec) -> float:
