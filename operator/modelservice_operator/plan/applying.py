@@ -11,7 +11,8 @@ target is truth; a pod serves another one      Load(truth) there, one pod at a t
 target is truth                                Done
 a rollout is under way                         Wait
 nothing tuned serves, or no pod is wanted      Promote: there is nothing to compare with
-pods do not tell what they serve               Wait; after five minutes RollOut
+a pod does not tell what it serves             Wait; after five minutes without it, and
+                                               RollOut where none tells
 a pod serves neither truth nor is on trial     Load(truth) there
 no pod is on trial                             Try(one pod)
 the one on trial is gone, three times          RollBack
@@ -201,14 +202,19 @@ def _stray(s: Situation, *, holder: str | None) -> ServingPod | None:
 
 def _start(s: Situation, *, attempt: int, prefer: str | None) -> ApplyingStep:
     able = [pod.name for pod in s.pods if pod.ready and pod.serves is not None]
-    if not able:
-        return _blocked(s)
+    silent = [pod.name for pod in s.pods if pod.ready and pod.serves is None]
+    if not able or (silent and not _is_long_blocked(s)):
+        return _blocked(s)  # a silent one may serve what is not proven: of an earlier trial
     pod = prefer if prefer in able else able[0]
     return Try(pod=pod, attempt=attempt, words=f"replica {pod} gets the new setting first")
 
 
+def _is_long_blocked(s: Situation) -> bool:
+    return s.blocked_since is not None and s.now - s.blocked_since >= BLOCKED_SECONDS
+
+
 def _blocked(s: Situation) -> ApplyingStep:
-    if s.blocked_since is not None and s.now - s.blocked_since >= BLOCKED_SECONDS:
+    if _is_long_blocked(s):
         return RollOut(words="no replica tells what it serves, so the setting cannot be loaded")
     return Wait(words="the setting waits for a replica that tells what it serves", blocked=True)
 
