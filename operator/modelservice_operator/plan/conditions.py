@@ -199,13 +199,16 @@ def tuned(facts: Facts) -> Condition:
     message = "; ".join(filter(None, (result.message, running.message)))
     if not result.profile.objective_met:
         return Condition(type=c.TUNED, status=False, reason=OBJECTIVE_NOT_MET, message=message)
-    rejected = running.reason == ROLLED_BACK and not _serves(facts, stage.key)
+    rejected = running.reason == ROLLED_BACK and not _serves_what_is_wanted(facts.plan)
     return Condition(type=c.TUNED, status=not rejected, reason=running.reason, message=message)
 
 
-def _serves(facts: Facts, tuning: str) -> bool:
-    serving = facts.plan.serving if facts.plan else None
-    return serving is not None and serving.version.tuning_key == tuning
+def _serves_what_is_wanted(plan: Plan | None) -> bool:
+    """Whether what serves is the tuning of the spec, or one that was chosen over it."""
+    if plan is None or plan.serving is None:
+        return False
+    wanted = plan.remembered.chosen or plan.remembered.base
+    return plan.serving.version.tuning_key == wanted
 
 
 def available(facts: Facts) -> Condition:

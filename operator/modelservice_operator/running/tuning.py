@@ -189,7 +189,7 @@ def _applied(
     """A retuning is no progress towards the spec: that is fulfilled all the while."""
     remembered = memory.remembered
     done = isinstance(step, steps.Done | steps.RollOut)
-    words = "" if done or remembered.chosen else getattr(step, "words", "")
+    words = "" if done or remembered.chosen else _pending(step)
     pause: float | None = (
         float(settings.observe_seconds) if placing.serving.version.profile else None
     )
@@ -198,3 +198,9 @@ def _applied(
     elif not done or remembered.retune is not None:
         pause = _SOON
     return Applied(placing=placing, remembered=remembered, pending=words, pause=pause)
+
+
+def _pending(step: steps.ApplyingStep) -> str:
+    if isinstance(step, steps.Promote | steps.Load):
+        return "the replicas load the setting one after another"
+    return getattr(step, "words", "")
