@@ -85,20 +85,27 @@ def plan_serving(
     return ServingPlan(version=version, config=config, config_key=key)
 
 
+#: Two measurements of the same need differ by as much; the head-room is made for it.
+SAME_SIZE = 1.1
+_SIZES = ("request_bytes", "limit_bytes", "shared_memory_bytes", "gpu_bytes")
+
+
 def sizing_version(target: Version, sized: Version | None) -> Version:
     """The version whose profile sizes the pods: the one that did, while the target fits into that.
 
-    Requests and limits are part of the pods' template, so that a setting that needs a little less
+    Requests and limits are part of the pods' template: a setting that needs a little more or less
     would else replace all pods.
     """
     if sized is None or sized.profile is None or target.profile is None:
         return target
     if sized.artifact.digest != target.artifact.digest:
         return target
-    wants, has = target.profile, sized.profile
-    names = ("request_bytes", "limit_bytes", "shared_memory_bytes", "gpu_bytes")
-    fits = all(getattr(wants.memory, name) <= getattr(has.memory, name) for name in names)
-    return sized if fits and wants.peak_memory_bytes <= has.peak_memory_bytes else target
+    pairs = [
+        (getattr(target.profile.memory, name), getattr(sized.profile.memory, name))
+        for name in _SIZES
+    ]
+    pairs.append((target.profile.peak_memory_bytes, sized.profile.peak_memory_bytes))
+    return sized if all(wants <= SAME_SIZE * has for wants, has in pairs) else target
 
 
 def serving_cpu(spec: ModelServiceSpec) -> float:

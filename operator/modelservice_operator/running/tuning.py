@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelservice_operator.api import names
 from modelservice_operator.api.service import ServiceKey, ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec
-from modelservice_operator.drift.watching import DriftState, watch
+from modelservice_operator.drift.watching import watch
 from modelservice_operator.drift.window import Window
 from modelservice_operator.manifests import tuning_state_config_map
 from modelservice_operator.plan import applying as steps
@@ -143,12 +143,12 @@ class RunningTuning:
         step: steps.ApplyingStep,
         now: float,
     ) -> None:
-        """Drift is looked for while every pod serves what is proven, and nothing else."""
+        """Drift is looked for while all pods serve what is proven and wanted, and nothing else."""
         profile, tuning = serving.version.profile, serving.version.tuning_key
-        if profile is None or not isinstance(step, steps.Done) or memory.window_of != tuning:
+        wanted = memory.remembered.chosen or memory.remembered.base
+        quiet = isinstance(step, steps.Done) and tuning == wanted
+        if profile is None or not quiet or memory.window_of != tuning:
             memory.window, memory.window_of = Window(began_at=now), tuning
-            cleared = dataclasses.replace(memory.remembered, drift=DriftState())
-            memory.remembered = cleared if profile is None else memory.remembered
             return
         counted = [
             item for item in memory.counted.values() if item.config_key == serving.config_key
