@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.profile import Profile
 
 from . import manifests as m
 from .api import names
@@ -32,7 +33,7 @@ from .plan.progress import last_progress
 from .plan.pruning import obsolete_config_maps
 from .plan.report import build_status, changed_conditions
 from .plan.service_plan import Plan, Stage, Wanted, make_plan, resolve
-from .plan.serving import serving_cpu
+from .plan.serving import gpu_count, serving_cpu
 from .ports import Clock, ClusterPort, KeysPort, Telemetry
 from .running.tuning import Applied, RunningTuning
 from .settings import Settings
@@ -225,12 +226,12 @@ class Reconciler:
             wanted=target,
             pods_key=self._pods_key(wanted, target, secret),
         )
-        if _rolls_out(look.children.deployment, applied.placing):
+        placing = applied.placing
+        if _rolls_out(look.children.deployment, placing):
             await self._cluster.create(m.admin_secret(ref, name=secret, key=key))
-        await self._apply_placing(look, wanted, applied.placing, secret)
-        plan = dataclasses.replace(
-            plan, serving=applied.placing.serving, remembered=applied.remembered
-        )
+        await self._apply_placing(look, wanted, placing, secret)
+        served = dataclasses.replace(placing.serving, memory=placing.memory)
+        plan = dataclasses.replace(plan, serving=served, remembered=applied.remembered)
         return dataclasses.replace(look, plan=plan, applied=applied), plan
 
     async def _apply_placing(
@@ -352,18 +353,29 @@ def _rolls_out(deployment: DeploymentSeen | None, placing: Placing) -> bool:
 
 
 def _serving_version(wanted: Wanted, placing: Placing, secret: str) -> m.ServingVersion:
-    served, profile = placing.serving, placing.sized.profile
+    served = placing.serving
     return m.ServingVersion(
         artifact=served.version.artifact,
         config=served.config,
         config_key=served.config_key,
         build_key=served.version.build_key,
         tuning_key=served.version.tuning_key,
-        memory_bytes=profile.peak_memory_bytes if profile else None,
+        memory=placing.memory,
+        flags=tuple(m.tuned_flags(_flagging(placing), gpu_count(wanted.spec))),
         rollout=placing.rollout,
-        sized_by=placing.sized.tuning_key,
+        sized_by=placing.sized.version.tuning_key,
         admin_secret=secret,
         cpu=serving_cpu(wanted.spec),
+    )
+
+
+def _flagging(placing: Placing) -> Profile | None:
+    """The profile that Triton's flags come from: sizes are the pods', the rest the setting's."""
+    profile, sized = placing.serving.version.profile, placing.sized.version.profile
+    if profile is None or sized is None:
+        return profile
+    return dataclasses.replace(
+        profile, memory=sized.memory, pinned_memory_bytes=sized.pinned_memory_bytes
     )
 
 

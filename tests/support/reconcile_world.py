@@ -162,6 +162,35 @@ class World:
             "updatedReplicas": count,
         }
 
+    def pod_is_killed(self, name: str) -> None:
+        """A pod of the Deployment's template is killed for its memory; no replica answers."""
+        deployment = self.cluster.objects["Deployment", *KEY]
+        deployment["status"] |= {"readyReplicas": 0}
+        template = deployment["spec"]["template"]
+        ended = {"exitCode": 137, "reason": "OOMKilled"}
+        self.cluster.add(
+            {
+                "kind": "Pod",
+                "metadata": {"namespace": "demo", "name": name, **template["metadata"]},
+                "spec": template["spec"],
+                "status": {
+                    "containerStatuses": [
+                        {
+                            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                            "lastState": {"terminated": ended},
+                        }
+                    ]
+                },
+            }
+        )
+
+    @property
+    def memory(self) -> tuple[str, str]:
+        """Request and limit of the serving container."""
+        spec = self.cluster.objects["Deployment", *KEY]["spec"]["template"]["spec"]
+        resources = spec["containers"][0]["resources"]
+        return resources["requests"]["memory"], resources["limits"]["memory"]
+
     def pods_start(self, *pod_names: str) -> None:
         """Serving pods of the newest template start, take what the ConfigMap holds, and answer."""
         deployment = self.cluster.objects["Deployment", *KEY]

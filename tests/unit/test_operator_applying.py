@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelservice_operator.drift.statistics import Figures, PodStatistics, Unheard
@@ -356,6 +356,7 @@ def happen(world: Simulated, event: tuple[str, str, float]) -> None:
         replica.ready = not replica.ready
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_never_more_than_one_pod_serves_what_is_not_proven(
     events: list[tuple[str, str, float]],
@@ -369,6 +370,7 @@ def test_never_more_than_one_pod_serves_what_is_not_proven(
             return
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=30))
 def test_it_ends_once_the_pods_are_left_alone(events: list[tuple[str, str, float]]) -> None:
     """Whatever happened: in the end all pods serve one setting, the new one or the old one."""
@@ -378,8 +380,8 @@ def test_it_ends_once_the_pods_are_left_alone(events: list[tuple[str, str, float
         world.step()
     for replica in world.pods.values():
         replica.ready = replica.heard = True
-    for _ in range(400):
-        world.now += 5.0
+    for _ in range(60):
+        world.now += 30.0
         world.step()
     assert isinstance(world.steps[-1], Done)
     assert {replica.key for replica in world.pods.values()} == {world.truth}

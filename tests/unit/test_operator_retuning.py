@@ -12,6 +12,7 @@ from fake_tritons import FakeTritons
 from reconcile_world import KEY, World
 
 from modelservice_operator.api import names
+from modelservice_operator.plan.memory import UNMEASURED_SHARED_BYTES
 from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.profile import MemoryPlan, ServicePoint
 from modelservice_runtime.contract.requests import JOB_VARIABLE, TuneRequest
@@ -301,6 +302,17 @@ def test_after_one_the_next_has_to_wait(world: World) -> None:
     assert len(tune_jobs(world)) == 3
 
 
+def test_a_setting_that_needs_more_than_the_limit_is_not_taken(world: World) -> None:
+    old = world.held()
+    big = MemoryPlan(request_bytes=3 << 30, limit_bytes=4 << 30, shared_memory_bytes=64 << 20)
+    retuned(world, max_batch_size=4, memory=big)
+    looks(world, 5)
+    assert world.held() == old
+    told = world.condition("Tuned")
+    assert (told["status"], told["reason"]) == ("True", "NoBetterSetting")
+    assert "needs 3072 MiB" in told["message"]
+
+
 def test_a_retuning_that_fails_leaves_what_serves(world: World) -> None:
     old = world.held()
     drift(world)
@@ -356,13 +368,19 @@ def test_a_changed_spec_ends_a_retuning_that_is_under_way(world: World) -> None:
 
 
 def test_the_first_tuning_is_loaded_without_a_trial() -> None:
-    """Batch 1 was nobody's choice: there is nothing to compare with."""
+    """Batch 1 was nobody's choice: there is nothing to compare with.
+
+    Where it needs no other memory than pods have anyway; else it is a rollout.
+    """
     world = World()
     world.built()
     world.pods_start("tiny-a", "tiny-b")
     looks(world, 1)
     before = template(world)
-    result = tuned(world.key_of(names.TUNE), variant=samples.QUANTIZED.name)
+    small = MemoryPlan(
+        request_bytes=100 << 20, limit_bytes=200 << 20, shared_memory_bytes=UNMEASURED_SHARED_BYTES
+    )
+    result = tuned(world.key_of(names.TUNE), variant=samples.QUANTIZED.name, memory=small)
     world.end_job(names.TUNE, result)
     looks(world, 1)
     assert world.condition("Reconciling")["reason"] == "Reloading"

@@ -25,6 +25,8 @@ TUNING_KEY_ANNOTATION = f"{PREFIX}/tuning-key"
 PODS_ANNOTATION = f"{PREFIX}/pods"
 ROLLOUT_ANNOTATION = f"{PREFIX}/rollout"
 SIZED_ANNOTATION = f"{PREFIX}/sized-by"
+#: The plan that was too little for a pod, by name (plan/memory.py).
+MEMORY_RAISED_ANNOTATION = f"{PREFIX}/memory-raised"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 
 MANAGER = "modelservice-operator"

@@ -9,6 +9,7 @@ from .deployment import ServingVersion, deployment, pods_key
 from .network import disruption_budget, service, service_account
 from .replicas import replicas_manifest
 from .secrets import admin_secret, master_secret
+from .triton_flags import tuned_flags
 from .tune_job import tune_job
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "service_account",
     "serving_config_map",
     "tune_job",
+    "tuned_flags",
     "tuning_state_config_map",
 ]

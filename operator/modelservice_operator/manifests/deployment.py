@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelservice_operator.api import names
-from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec, Resources, Store
+from modelservice_operator.plan.memory import PodMemory
 from modelservice_operator.settings import Runtime, Settings
 from modelservice_runtime.contract.admin import ADMIN_KEY_FILE
 from modelservice_runtime.contract.codec import digest_of
@@ -17,6 +17,7 @@ from modelservice_runtime.contract.model_config import ModelConfig
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, ArtifactSummary
 
 from .config_maps import CONFIG_FILE
+from .memory import quantity, with_memory
 from .network import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from .pods import (
     SCRATCH_ENV,
@@ -43,19 +44,15 @@ TERMINATION_GRACE_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS + 10
 STARTUP_PERIOD_SECONDS = 2
 STARTUP_FAILURES = 300
 PROGRESS_DEADLINE_SECONDS = 900
-SHARED_MEMORY = "1Gi"
 ADMIN_FOLDER = "/admin"
-#: Measured peak memory x this is requested: the peak was seen once, on one machine.
-MEMORY_HEADROOM = 1.3
-_MEMORY_STEP = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingVersion:
-    """What the pods serve. ``memory_bytes``: measured peak, None before there is a profile.
+    """What the pods serve. ``flags``: Triton's, beside those that every pod has.
 
     ``rollout``: key of the configuration that the pods' rollout began with; ``sized_by``: of the
-    tuning that ``memory_bytes`` comes from. ``admin_secret``: name of the Secret with the key.
+    tuning that ``memory`` comes from. ``admin_secret``: name of the Secret with the key.
     ``cpu``: cores that a pod may use.
     """
 
@@ -64,11 +61,12 @@ class ServingVersion:
     config_key: str
     build_key: str
     tuning_key: str
-    memory_bytes: int | None
+    memory: PodMemory
     rollout: str
     sized_by: str
     admin_secret: str
     cpu: float
+    flags: tuple[str, ...] = ()
 
 
 def pods_key(
@@ -110,6 +108,8 @@ def deployment(
         names.ROLLOUT_ANNOTATION: serving.rollout,
         names.SIZED_ANNOTATION: serving.sized_by,
     }
+    if serving.memory.raised:
+        keys[names.MEMORY_RAISED_ANNOTATION] = serving.memory.raised
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -157,7 +157,7 @@ def _pod(
         artifact,
         tmp,
         scratch("models", "/models"),
-        scratch("shm", "/dev/shm", memory=SHARED_MEMORY),  # noqa: S108 - the pod's own
+        scratch("shm", "/dev/shm", memory=quantity(serving.memory.shared_bytes)),  # noqa: S108
         config("config", names.serving_config(ref.name, serving.rollout), "/config"),
         secret("admin", serving.admin_secret, ADMIN_FOLDER),
     )
@@ -167,7 +167,7 @@ def _pod(
         "securityContext": container_security(),
         "terminationMessagePath": TERMINATION_MESSAGE_PATH,
     }
-    wanted = _with_memory(spec.serving.resources, serving.memory_bytes)
+    wanted = with_memory(spec.serving.resources, serving.memory)
     fetch = common | _fetch(serving, store, join(claims, artifact, tmp), wanted)
     triton = common | _triton(ref.name, serving, own, wanted)
     return {
@@ -218,6 +218,7 @@ def _triton(
             f"--grpc-max-connection-age={CONNECTION_AGE_SECONDS * 1000}",
             f"--grpc-max-connection-age-grace={CONNECTION_GRACE_SECONDS * 1000}",
             f"--exit-timeout-secs={EXIT_SECONDS}",
+            *serving.flags,
         ],
         # From the limit, not from the tuning, whose threads are the engine's: those a reload sets.
         "env": [*SCRATCH_ENV, *thread_env(max(1, int(serving.cpu)))],
@@ -263,20 +264,3 @@ def _spread(ref: ServiceRef) -> dict[str, Any]:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": names.selector(ref.name)},
     }
-
-
-def _with_memory(wanted: Resources, measured: int | None) -> Resources:
-    """Request what was measured (with headroom) where that is more than was asked for.
-
-    Never more than the limit: a request above it would be refused.
-    """
-    if measured is None:
-        return wanted
-    field = "spec.serving.resources.requests.memory"
-    asked = int(parse_quantity(wanted.requests.get("memory", "0"), field))
-    planned = -(-int(measured * MEMORY_HEADROOM) // _MEMORY_STEP) * _MEMORY_STEP
-    limit = int(parse_quantity(wanted.limits.get("memory", "0"), field)) or planned
-    request = min(max(asked, planned), limit)
-    if request <= asked:
-        return wanted
-    return Resources(requests={**wanted.requests, "memory": str(request)}, limits=wanted.limits)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from modelservice_operator.api import conditions as c
 from modelservice_operator.api.conditions import Condition
 from modelservice_operator.fleet import Verdict
 from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.requests import RECIPE_VERSION
 from modelservice_runtime.contract.results import (
     REJECTED,
@@ -19,8 +21,8 @@ from modelservice_runtime.contract.results import (
 
 from .figures import decimal
 from .jobs import Paused, Running, Start
+from .memory import kill_words, misfit_words, reload_words
 from .observed import Children, DeploymentSeen
-from .remembered import Told
 from .retuning import ROLLED_BACK, told
 from .service_plan import Plan, Stage
 
@@ -180,8 +182,9 @@ def tuned(facts: Facts) -> Condition:
     """Whether the setting that serves was measured for this goal on this artifact.
 
     True Tuned, or what becomes of it while it runs (``retuning.told``) · False ObjectiveNotMet
-    (measured; even the best misses the goal), RolledBack (it did worse than the one before, which
-    serves), TuneFailed's own reason, NotTunedYet · Unknown without an artifact.
+    (measured; even the best misses the goal), MemoryTooSmall (measured; it does not fit the limit),
+    RolledBack (it did worse than the one before, which serves), TuneFailed's own reason,
+    NotTunedYet · Unknown without an artifact.
     """
     stage = facts.plan.tune if facts.plan else None
     if stage is None:
@@ -194,13 +197,29 @@ def tuned(facts: Facts) -> Condition:
         return Condition(type=c.TUNED, status=False, reason=pending.reason, message=pending.message)
     if result.profile is None:
         return Condition(type=c.TUNED, status=False, reason=result.reason, message=result.message)
-    if facts.plan is None or (running := told(facts.plan.remembered)) is None:
-        running = Told(reason="Tuned", message="", at=0.0)
-    message = "; ".join(filter(None, (result.message, running.message)))
-    if not result.profile.objective_met:
-        return Condition(type=c.TUNED, status=False, reason=OBJECTIVE_NOT_MET, message=message)
-    rejected = running.reason == ROLLED_BACK and not _serves_what_is_wanted(facts.plan)
-    return Condition(type=c.TUNED, status=not rejected, reason=running.reason, message=message)
+    return _measured(result.profile, result.message, facts)
+
+
+def _measured(profile: Profile, message: str, facts: Facts) -> Condition:
+    serving = facts.plan.serving if facts.plan else None
+    if serving is not None and serving.unfit is not None:
+        return Condition(
+            type=c.TUNED,
+            status=False,
+            reason="MemoryTooSmall",
+            message=f"{message}; {misfit_words(serving.unfit)}",
+        )
+    running = told(facts.plan.remembered) if facts.plan else None
+    words = [message, reload_words(serving.memory) if serving else ""]
+    words += [running.message] if running else []
+    reason, status = running.reason if running else "Tuned", True
+    if not profile.objective_met:
+        reason, status = OBJECTIVE_NOT_MET, False
+    elif reason == ROLLED_BACK:
+        status = _serves_what_is_wanted(facts.plan)
+    return Condition(
+        type=c.TUNED, status=status, reason=reason, message="; ".join(filter(None, words))
+    )
 
 
 def _serves_what_is_wanted(plan: Plan | None) -> bool:
@@ -212,7 +231,11 @@ def _serves_what_is_wanted(plan: Plan | None) -> bool:
 
 
 def available(facts: Facts) -> Condition:
-    """Whether at least one replica answers (it gave the right answer to the sample)."""
+    """Whether at least one replica answers (it gave the right answer to the sample).
+
+    True ReplicasReady · False PodsStarting, PodsFailing, Suspended, NotDeployed, ScaledToZero ·
+    either way MemoryRaised and OutOfMemory, where pods were killed for their memory.
+    """
     deployment = facts.children.deployment
     if facts.suspend:
         return Condition(
@@ -225,28 +248,35 @@ def available(facts: Facts) -> Condition:
             reason="NotDeployed",
             message="No pods yet: there is no artifact to serve",
         )
-    words = f"{deployment.ready} of {deployment.replicas} replicas answer"
-    trouble = pod_trouble(facts.children)
-    if deployment.ready > 0:
-        message = (
-            words
-            if deployment.ready >= deployment.replicas or not trouble
-            else f"{words}; {trouble}"
-        )
-        return Condition(type=c.AVAILABLE, status=True, reason="ReplicasReady", message=message)
-    if deployment.replicas == 0:
+    if deployment.replicas == 0 and deployment.ready == 0:
         return Condition(
             type=c.AVAILABLE,
             status=False,
             reason="ScaledToZero",
             message="spec.scaling.replicas is 0",
         )
-    return Condition(
-        type=c.AVAILABLE,
-        status=False,
-        reason="PodsFailing" if trouble else "PodsStarting",
-        message=f"{words}; {trouble}" if trouble else words,
-    )
+    return _answering(facts, deployment)
+
+
+def _answering(facts: Facts, deployment: DeploymentSeen) -> Condition:
+    serving = facts.plan.serving if facts.plan else None
+    killed, why = kill_words(serving.memory) if serving else ("", "")
+    trouble = _other_trouble(facts.children) if killed else pod_trouble(facts.children)
+    words = [f"{deployment.ready} of {deployment.replicas} replicas answer"]
+    words += [trouble] if trouble and deployment.ready < deployment.replicas else []
+    words += [why] if killed else []
+    up = deployment.ready > 0
+    if up:
+        reason = killed or "ReplicasReady"
+    else:
+        reason = "PodsFailing" if trouble else killed or "PodsStarting"
+    return Condition(type=c.AVAILABLE, status=up, reason=reason, message="; ".join(words))
+
+
+def _other_trouble(children: Children) -> str:
+    """What keeps the pods down that were not killed for their memory."""
+    others = tuple(pod for pod in children.pods if not pod.out_of_memory)
+    return pod_trouble(dataclasses.replace(children, pods=others))
 
 
 def pod_trouble(children: Children) -> str:

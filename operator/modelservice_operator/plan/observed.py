@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from modelservice_operator.api import names
+from modelservice_operator.api.quantities import parse_quantity
 
 RUNNING = "Running"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
+#: The kubelet's reason for exit code 137 when the kernel took the memory back.
+OOM_KILLED = "OOMKilled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,8 @@ class PodSeen:
     """A pod. ``exit_code``, ``exit_reason``, ``exit_message``: of the container that ended.
 
     ``waiting``: why it does not run (``ImagePullBackOff: …``, ``Unschedulable: …``), or empty.
+    ``out_of_memory``: a container of it was killed for its memory. ``memory_request_bytes``,
+    ``memory_limit_bytes``: of its container that runs on, 0 for none.
     ``index``: which one of its Job's pods, 0 where there is one only.
     ``address``: its IP, empty while it has none.
     """
@@ -37,6 +42,9 @@ class PodSeen:
     ended_at: datetime | None = None
     address: str = ""
     deleting: bool = False
+    out_of_memory: bool = False
+    memory_request_bytes: int = 0
+    memory_limit_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +75,7 @@ class DeploymentSeen:
 
     ``pods_key``: of the pods' template; ``rollout``: the configuration that its rollout began
     with, which names the ConfigMap; ``sized_by``: the tuning that its memory comes from.
-    ``memory_limit``: of Triton's container as the API has it, empty for none.
+    ``memory_raised``: the plan of memory that was too little, by name (``plan/memory.py``).
     """
 
     generation_observed: bool
@@ -81,7 +89,7 @@ class DeploymentSeen:
     pods_key: str = ""
     rollout: str = ""
     sized_by: str = ""
-    memory_limit: str = ""
+    memory_raised: str = ""
 
     @property
     def one_template(self) -> bool:
@@ -197,14 +205,8 @@ def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
         pods_key=annotations.get(names.PODS_ANNOTATION, ""),
         rollout=annotations.get(names.ROLLOUT_ANNOTATION, ""),
         sized_by=annotations.get(names.SIZED_ANNOTATION, ""),
-        memory_limit=_memory_limit(item),
+        memory_raised=annotations.get(names.MEMORY_RAISED_ANNOTATION, ""),
     )
-
-
-def _memory_limit(item: Mapping[str, Any]) -> str:
-    pod = item["spec"].get("template", {}).get("spec", {})
-    limits = [c.get("resources", {}).get("limits", {}) for c in pod.get("containers", ())]
-    return str(limits[0].get("memory", "")) if limits else ""
 
 
 def parse_job(item: Mapping[str, Any], pods: Iterable[PodSeen]) -> JobSeen:
@@ -261,17 +263,31 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         ended_at=parse_time(ended.get("finishedAt")),
         address=status.get("podIP", ""),
         deleting="deletionTimestamp" in meta,
+        out_of_memory=any(end.get("reason") == OOM_KILLED for end in _ends(containers)),
+        memory_request_bytes=_memory(item, "requests"),
+        memory_limit_bytes=_memory(item, "limits"),
     )
+
+
+def _memory(item: Mapping[str, Any], side: str) -> int:
+    running = item.get("spec", {}).get("containers", ({},))[0]
+    text = running.get("resources", {}).get(side, {}).get("memory", "0")
+    return int(parse_quantity(text, f"resources.{side}.memory"))
 
 
 def _ended(containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     last: Mapping[str, Any] = {}
+    for ended in _ends(containers):
+        if not last or ended.get("exitCode", 0) != 0 or last.get("exitCode") == 0:
+            last = ended
+    return last
+
+
+def _ends(containers: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for container in containers:
         for state in (container.get("lastState", {}), container.get("state", {})):
-            ended = state.get("terminated")
-            if ended and (not last or ended.get("exitCode", 0) != 0 or last.get("exitCode") == 0):
-                last = ended
-    return last
+            if ended := state.get("terminated"):
+                yield ended
 
 
 def _waiting(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> str:

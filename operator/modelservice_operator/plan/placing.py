@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.drift.statistics import PodStatistics, Unheard
 from modelservice_operator.settings import TuningSettings
 from modelservice_runtime.contract.codec import digest_of
 
 from .applying import ApplyingStep, Promote, RollOut, ServingPod, Situation
+from .memory import PodMemory
 from .observed import Children, DeploymentSeen
 from .service_plan import Plan
-from .serving import ServingPlan, Version, sizing_version
+from .serving import ServingPlan, Version, sizing_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placing:
     """What ConfigMap and Deployment say.
 
-    ``rollout``: names the ConfigMap, and stays while pods are reloaded only. ``sized``: the
-    version whose profile sizes the pods.
+    ``rollout``: names the ConfigMap, and stays while pods are reloaded only. ``sized``: the plan
+    whose memory the pods have.
     """
 
     serving: ServingPlan
     rollout: str
-    sized: Version
+    sized: ServingPlan
+
+    @property
+    def memory(self) -> PodMemory:
+        """Of the pods; whether a reload fits into it, the setting that serves says."""
+        return dataclasses.replace(self.sized.memory, reload_bytes=self.serving.memory.reload_bytes)
 
 
 def wanted_placing(plan: Plan, target: ServingPlan) -> Placing:
     """The target in pods sized as they are, where it fits into them."""
-    sized = sizing_version(target.version, plan.sized)
+    sized = sizing_plan(target, plan.sized)
     return Placing(serving=target, rollout=target.config_key, sized=sized)
 
 
 def situation_of(
     plan: Plan,
-    target: ServingPlan,
+    wanted: Placing,
     children: Children,
     *,
     seen: Mapping[str, PodStatistics | Unheard],
@@ -50,13 +56,14 @@ def situation_of(
     deployment = children.deployment
     if deployment is None:
         return None
+    target = wanted.serving
     deployed = plan.deployed.version if plan.deployed else None
     profile = target.version.profile
     return Situation(
         target=target.config_key,
         truth=_truth(children, deployment),
         same_pods=pods_key == deployment.pods_key,
-        fits=_fits(target, deployment),
+        fits=wanted.memory.reload_fits,
         needs_trial=_needs_trial(target.version, deployed),
         forced=plan.remembered.forced,
         one_template=deployment.one_template,
@@ -76,18 +83,9 @@ def _truth(children: Children, deployment: DeploymentSeen) -> str:
     return next(filter(None, held), deployment.config_key)
 
 
-def _fits(target: ServingPlan, deployment: DeploymentSeen) -> bool:
-    """Whether a pod may hold the target beside what it serves, as a reload does for a moment."""
-    profile = target.version.profile
-    if profile is None or not deployment.memory_limit:
-        return True
-    limit = parse_quantity(deployment.memory_limit, "spec.serving.resources.limits.memory")
-    return profile.memory.limit_bytes <= limit
-
-
 def _needs_trial(target: Version, deployed: Version | None) -> bool:
     """Only a tuning can be worse than another one."""
-    if deployed is None or deployed.profile is None:
+    if deployed is None or deployed.profile is None or target.profile is None:
         return False
     return target.tuning_key != deployed.tuning_key
 
@@ -119,7 +117,7 @@ def placing_after(step: ApplyingStep, plan: Plan, wanted: Placing, children: Chi
         return Placing(
             serving=wanted.serving,
             rollout=_next_rollout(wanted.serving.config_key, deployment.rollout),
-            sized=wanted.serving.version,
+            sized=wanted.serving,
         )
     arrived = isinstance(step, Promote) or _truth(children, deployment) == wanted.serving.config_key
     serving = wanted.serving if arrived or plan.deployed is None else plan.deployed

@@ -10,7 +10,7 @@ a finding before ``quiet_until``     nothing
 tuning failed                        RetuneFailed, what serves stays
 gain of 10 % or more                 Retuned: its setting is the target
 it began with the service time       likewise: the old figures are wrong in any case
-less                                 NoBetterSetting, what serves stays
+less, or more memory than the limit  NoBetterSetting, what serves stays
 a replica does worse with it         RolledBack, what served before stays
 ==================================  ===================================================
 """
@@ -22,11 +22,13 @@ import dataclasses
 from modelservice_operator.api.spec import RECOMMEND
 from modelservice_operator.drift.watching import SERVICE_TIME, DriftState, Finding
 from modelservice_operator.settings import TuningSettings
-from modelservice_runtime.contract.profile import Profile, ServedSetting
+from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.results import TuneResult
 
 from .keys import retuning_key
+from .memory import fits, needs_words
 from .remembered import Remembered, Retune, Told
+from .serving import setting_of
 
 #: Capacity that a setting must win to be worth a change.
 LEAST_GAIN = 0.10
@@ -68,27 +70,27 @@ def ask(
     return dataclasses.replace(remembered, epoch=epoch, retune=retune, told=None)
 
 
-def setting_of(profile: Profile) -> ServedSetting:
-    """What of a profile is served."""
-    return ServedSetting(
-        variant=profile.variant,
-        max_batch_size=profile.max_batch_size,
-        instances=profile.instances,
-        threads=profile.threads,
-        queue_delay_microseconds=profile.queue_delay_microseconds,
-    )
-
-
 def conclude(
-    remembered: Remembered, result: TuneResult, *, now: float, settings: TuningSettings
+    remembered: Remembered,
+    result: TuneResult,
+    *,
+    memory_limit: int,
+    now: float,
+    settings: TuningSettings,
 ) -> Remembered:
-    """What follows from the end of the tuning that is under way."""
+    """What follows from the end of the tuning that is under way.
+
+    ``memory_limit``: the spec's, in bytes, 0 for none; what does not fit cannot serve.
+    """
     retune, profile = remembered.retune, result.profile
     if retune is None:
         return remembered
     if profile is None:
         words = f"a new tuning, because {retune.words}, failed: {result.message}"
         return _ended(remembered, FAILED, words, now=now, settings=settings)
+    if not fits(profile.memory, memory_limit):
+        words = f"tuned again, because {retune.words}; {needs_words(profile.memory)}"
+        return _ended(remembered, KEPT, words, now=now, settings=settings)
     if profile.gain < LEAST_GAIN and retune.cause != SERVICE_TIME:
         words = (
             f"tuned again, because {retune.words}; the best setting would serve"

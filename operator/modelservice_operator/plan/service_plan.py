@@ -16,10 +16,11 @@ from modelservice_runtime.contract.codec import ContractError
 from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.requests import BuildRequest, TuneRequest
 from modelservice_runtime.contract.results import SUCCEEDED, BuildResult, TuneResult
-from modelservice_runtime.contract.store_layout import attempt_uri
+from modelservice_runtime.contract.store_layout import attempt_uri, tuning_uri
 
 from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
 from .keys import build_key, tuning_key
+from .memory import after_kills
 from .observed import RUNNING, Children, JobSeen
 from .remembered import Remembered
 from .retuning import conclude
@@ -28,6 +29,7 @@ from .serving import (
     Version,
     choose_version,
     plan_serving,
+    served_setting,
     serving_cpu,
     serving_memory_limit,
 )
@@ -65,7 +67,7 @@ class Plan:
 
     ``tune``: the tuning that is to serve; ``retune``: one that is under way for a running service.
     ``serving``: the target; ``deployed``: what the Deployment says that serves, and ``sized``: the
-    version that its pods' memory comes from. ``remembered``: with the end of a retuning in it.
+    plan that its pods' memory comes from. ``remembered``: with the end of a retuning in it.
     """
 
     build: Stage
@@ -76,7 +78,7 @@ class Plan:
     obsolete_jobs: tuple[str, ...]
     retune: Stage | None = None
     deployed: ServingPlan | None = None
-    sized: Version | None = None
+    sized: ServingPlan | None = None
     remembered: Remembered = field(default_factory=Remembered)
 
     @property
@@ -126,11 +128,15 @@ def make_plan(
     retune = _retune_stage(remembered, children, settings, now)
     if retune is not None and isinstance(retune.result, TuneResult):
         remembered = conclude(
-            remembered, retune.result, now=now.timestamp(), settings=settings.tuning
+            remembered,
+            retune.result,
+            memory_limit=serving_memory_limit(wanted.spec),
+            now=now.timestamp(),
+            settings=settings.tuning,
         )
     tune = _tune_stage(remembered, retune, children, settings, now)
     version = choose_version(_tuned(newest, tune), deployed)
-    serving, current = _serving(wanted, version), _serving(wanted, deployed)
+    serving, current = (_serving(wanted, item, children) for item in (version, deployed))
     if serving is not None and current is not None and serving.config_key in remembered.rejected:
         serving = current
     return Plan(
@@ -138,12 +144,12 @@ def make_plan(
         tune=tune,
         serving=serving,
         start_build=_build_request(wanted, build),
-        start_tune=_tune_request(wanted, newest, tune)
+        start_tune=_tune_request(wanted, newest, deployed, tune)
         or _retune_request(wanted, newest, retune, remembered),
         obsolete_jobs=obsolete_jobs(children, build, tune, retune),
         retune=retune,
         deployed=current,
-        sized=_version(children, seen.sized_by) if seen and seen.sized_by else None,
+        sized=_serving(wanted, _version(children, seen.sized_by), children) if seen else None,
         remembered=remembered,
     )
 
@@ -228,10 +234,14 @@ def _tuned(newest: Version | None, tune: Stage | None) -> Version | None:
     )
 
 
-def _serving(wanted: Wanted, version: Version | None) -> ServingPlan | None:
+def _serving(wanted: Wanted, version: Version | None, children: Children) -> ServingPlan | None:
     if version is None:
         return None
-    return plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
+    plan = plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
+    if plan is None:
+        return None
+    memory = after_kills(plan.memory, tuning_key=plan.version.tuning_key, children=children)
+    return dataclasses.replace(plan, memory=memory)
 
 
 def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
@@ -250,15 +260,17 @@ def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
     )
 
 
-def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) -> TuneRequest | None:
+def _tune_request(
+    wanted: Wanted, newest: Version | None, deployed: Version | None, tune: Stage | None
+) -> TuneRequest | None:
     if newest is None or tune is None or not isinstance(tune.step, Start) or wanted.spec.suspend:
         return None
-    spec, ref = wanted.spec, wanted.ref
+    spec, ref, attempt = wanted.spec, wanted.ref, tune.step.attempt
     return TuneRequest(
         namespace=ref.namespace,
         name=ref.name,
         tuning_key=tune.key,
-        attempt=tune.step.attempt,
+        attempt=attempt,
         artifact_uri=newest.artifact.uri,
         artifact_digest=newest.artifact.digest,
         backend=wanted.runtime.backend,
@@ -267,6 +279,9 @@ def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) ->
         cpu=serving_cpu(spec),
         memory_limit_bytes=serving_memory_limit(spec),
         duration_seconds=spec.serving.max_tuning_duration_seconds,
+        traffic=spec.serving.traffic,
+        report_uri=tuning_uri(wanted.store.uri, ref.namespace, ref.name, tune.key, attempt),
+        current=served_setting(deployed, newest.artifact),
     )
 
 
@@ -274,7 +289,7 @@ def _retune_request(
     wanted: Wanted, newest: Version | None, stage: Stage | None, remembered: Remembered
 ) -> TuneRequest | None:
     """As the spec's own tuning, for the traffic observed, and compared with what serves."""
-    request, retune = _tune_request(wanted, newest, stage), remembered.retune
+    request, retune = _tune_request(wanted, newest, None, stage), remembered.retune
     if request is None or retune is None:
         return None
     return dataclasses.replace(request, traffic=retune.traffic, current=retune.current)

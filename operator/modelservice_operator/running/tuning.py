@@ -91,7 +91,7 @@ class RunningTuning:
         await self._ask_pods(ref, children, memory, now)
         situation = situation_of(
             plan,
-            wanted.serving,
+            wanted,
             children,
             seen=memory.seen,
             pods_key=pods_key,
