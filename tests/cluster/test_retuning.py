@@ -31,7 +31,9 @@ def service(cluster: Any, tiny_namespace: Callable[[str], str]) -> Iterator[Live
     access.apply(manifest(namespace))
     served = LiveService(access=access, local=cluster.local, namespace=namespace)
     served.wait(served.serves, READY_SECONDS, "Ready, tuned")
-    served.wait(lambda: served.status()["replicas"]["summary"] == "2/2", 120, "2 replicas")
+    edit_profile(served, roomy)
+    served.wait(lambda: requested(served) == ROOM, 60, "pods with room for any setting")
+    served.wait(lambda: served.serves() and both_answer(served), READY_SECONDS, "2 of them")
     yield served
     access.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
     cluster.install()
@@ -57,6 +59,32 @@ def manifest(namespace: str) -> dict[str, Any]:
             "scaling": {"minReplicas": 2, "maxReplicas": 2},
         },
     }
+
+
+#: What pods are sized for: whatever is tuned later fits into it, so that none is replaced.
+ROOM = "704Mi"
+
+
+def roomy(profile: dict[str, Any]) -> None:
+    """More memory than any setting of the tiny model needs, within the limit."""
+    profile["memory"] |= {
+        "requestBytes": 700 << 20,
+        "limitBytes": 1000 << 20,
+        "sharedMemoryBytes": 256 << 20,
+    }
+
+
+def requested(service: LiveService) -> str:
+    """The memory that the serving pods ask for."""
+    pod = service.deployment()["spec"]["template"]["spec"]
+    found: str = pod["containers"][0]["resources"]["requests"]["memory"]
+    return found
+
+
+def both_answer(service: LiveService) -> bool:
+    """Two replicas, and no third one that is about to go."""
+    ready: bool = service.status()["replicas"]["summary"] == "2/2"
+    return ready and len(serving_pods(service)) == 2
 
 
 def serving_pods(service: LiveService) -> dict[str, int]:
