@@ -196,6 +196,13 @@ def test_another_size_of_requests_is_a_reason_with_the_traffic_seen() -> None:
     )
 
 
+def test_answers_from_the_cache_make_no_request_smaller() -> None:
+    """Triton counts their rows nowhere, so they do not count as requests either."""
+    half = dataclasses.replace(counted(200), successes=400, cached=200)
+    assert findings(*[half] * 20) == []
+    assert Window(began_at=0.0).add([half]).rows_per_request == 1.0
+
+
 @given(st.floats(1, 1000))
 def test_the_shares_have_the_mean_that_was_seen(rows: float) -> None:
     shares = shares_of(rows)

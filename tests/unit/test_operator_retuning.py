@@ -209,6 +209,25 @@ def test_a_lone_replica_is_tried_too(world: World) -> None:
     assert set(world.tritons.serves().values()) == {world.held()} != {old}
 
 
+def test_a_lone_replica_that_does_worse_than_before_is_taken_back(world: World) -> None:
+    world = serving_world(pods=("tiny-a",))
+    old = world.held()
+    retuned(world, max_batch_size=4)
+    apply_to_the_end(world, milliseconds=150.0)
+    assert set(world.tritons.serves().values()) == {world.held()} == {old}
+    assert "150.0 ms over 360 requests, 10.0 ms before" in world.condition("Tuned")["message"]
+
+
+def test_a_retuning_whose_result_is_gone_gives_way_to_the_spec_s_own(world: World) -> None:
+    retuned(world, max_batch_size=4)
+    apply_to_the_end(world)
+    name = names.result(KEY.name, names.TUNE, world.status["tuning"]["tuningKey"])
+    del world.cluster.objects["ConfigMap", KEY.namespace, name]
+    apply_to_the_end(world)
+    assert world.status["tuning"]["maxBatchSize"] == 8
+    assert set(world.tritons.serves().values()) == {world.held()}
+
+
 def test_an_operator_that_restarts_in_the_middle_goes_on(world: World) -> None:
     old = world.held()
     retuned(world, max_batch_size=4)

@@ -34,6 +34,7 @@ def parse_statistics(
             failures=_number(counted.get("fail", {}), "count"),
             request_nanoseconds=_number(counted.get("success", {}), "ns"),
             rows=_number(model, "inference_count"),
+            cached=_number(counted.get("cache_hit", {}), "count"),
             batches=tuple(_batch(item) for item in model.get("batch_stats", ())),
             p99_milliseconds=parse_p99(metrics.decode(errors="replace"), str(document["name"])),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -21,8 +22,8 @@ class PodStatistics:
 
     ``config_key``: of the configuration that it serves, empty where that carries none.
     ``successes``, ``failures``: requests; ``request_nanoseconds``: of those that succeeded, from
-    arrival to answer. ``rows``: of them. ``p99_milliseconds``: of the last minute; None for not
-    known.
+    arrival to answer. ``rows``: that were computed. ``cached``: requests among the successes whose
+    rows were not. ``p99_milliseconds``: of the last minute; None for not known.
     """
 
     pod: str
@@ -31,6 +32,7 @@ class PodStatistics:
     failures: int
     request_nanoseconds: int
     rows: int
+    cached: int = 0
     batches: tuple[BatchTime, ...] = ()
     p99_milliseconds: float | None = None
 
@@ -71,28 +73,36 @@ class Figures:
         return self.failures / self.requests if self.requests else 0.0
 
 
+_COUNTERS = ("successes", "failures", "request_nanoseconds", "rows", "cached")
+
+
 def since(before: PodStatistics, after: PodStatistics) -> PodStatistics:
     """What was counted between two looks at a pod.
 
     Counters begin again with a restart, or with a load that changes more than instances: one that
     went back means that all of them did, and what ``after`` says is all that is known.
     """
-    counters = ("successes", "failures", "request_nanoseconds", "rows")
-    if any(getattr(after, name) < getattr(before, name) for name in counters):
+    if any(getattr(after, name) < getattr(before, name) for name in _COUNTERS):
         return after
     known = {item.batch: item for item in before.batches}
     batches = [_batch_since(known.get(item.batch), item) for item in after.batches]
     if any(item.executions < 0 or item.nanoseconds < 0 for item in batches):
         return after
-    return PodStatistics(
-        pod=after.pod,
-        config_key=after.config_key,
-        successes=after.successes - before.successes,
-        failures=after.failures - before.failures,
-        request_nanoseconds=after.request_nanoseconds - before.request_nanoseconds,
-        rows=after.rows - before.rows,
+    return dataclasses.replace(
+        after,
         batches=tuple(item for item in batches if item.executions > 0),
-        p99_milliseconds=after.p99_milliseconds,
+        **{name: getattr(after, name) - getattr(before, name) for name in _COUNTERS},
+    )
+
+
+def together(earlier: PodStatistics | None, later: PodStatistics) -> PodStatistics:
+    """What was counted in two times, one after the other, but for the batches."""
+    if earlier is None:
+        return later
+    return dataclasses.replace(
+        later,
+        batches=(),
+        **{name: getattr(earlier, name) + getattr(later, name) for name in _COUNTERS},
     )
 
 

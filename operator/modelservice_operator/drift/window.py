@@ -14,11 +14,14 @@ from .statistics import BatchTime, PodStatistics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """``began_at``: POSIX seconds. ``batches``: one entry for each batch size."""
+    """``began_at``: POSIX seconds. ``batches``: one entry for each batch size.
+
+    ``requests``, ``rows``: that were computed, not answered from a cache.
+    """
 
     began_at: float
     batches: tuple[BatchTime, ...] = ()
-    successes: int = 0
+    requests: int = 0
     rows: int = 0
 
     @property
@@ -30,9 +33,10 @@ class Window:
         """With what pods have counted since they were last added."""
         executions: Counter[int] = Counter({b.batch: b.executions for b in self.batches})
         nanoseconds: Counter[int] = Counter({b.batch: b.nanoseconds for b in self.batches})
-        successes, rows = self.successes, self.rows
+        requests, rows = self.requests, self.rows
         for pod in counted:
-            successes, rows = successes + pod.successes, rows + pod.rows
+            requests += max(0, pod.successes - pod.cached)
+            rows += pod.rows
             for item in pod.batches:
                 executions[item.batch] += item.executions
                 nanoseconds[item.batch] += item.nanoseconds
@@ -40,12 +44,12 @@ class Window:
             BatchTime(batch=b, executions=executions[b], nanoseconds=nanoseconds[b])
             for b in sorted(executions)
         )
-        return Window(began_at=self.began_at, batches=batches, successes=successes, rows=rows)
+        return Window(began_at=self.began_at, batches=batches, requests=requests, rows=rows)
 
     @property
     def rows_per_request(self) -> float | None:
         """On average; None without a request."""
-        return self.rows / self.successes if self.successes > 0 and self.rows > 0 else None
+        return self.rows / self.requests if self.requests > 0 and self.rows > 0 else None
 
     def speed(self, points: Sequence[ServicePoint]) -> float | None:
         """Time that the profile gives to these executions ÷ time that they took.

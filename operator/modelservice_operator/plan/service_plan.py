@@ -134,6 +134,8 @@ def make_plan(
             now=now.timestamp(),
             settings=settings.tuning,
         )
+    elif remembered.chosen and _kept(children, names.TUNE, remembered.chosen) is None:
+        remembered = dataclasses.replace(remembered, chosen="")  # someone deleted its result
     tune = _tune_stage(remembered, retune, children, settings, now)
     version = choose_version(_tuned(newest, tune), deployed)
     serving, current = (_serving(wanted, item, children) for item in (version, deployed))
@@ -204,14 +206,12 @@ def _tune_stage(
     settings: Settings,
     now: datetime,
 ) -> Stage | None:
-    """The tuning that is to serve: the chosen retuning while its result is there."""
+    """The tuning that is to serve: the spec's, or the retuning that was chosen over it."""
     if not remembered.base:
         return None
     if remembered.chosen and retune is not None and retune.key == remembered.chosen:
         return retune
-    if remembered.chosen and _kept(children, names.TUNE, remembered.chosen) is not None:
-        return _stage(names.TUNE, remembered.chosen, children, settings, now)
-    return _stage(names.TUNE, remembered.base, children, settings, now)
+    return _stage(names.TUNE, remembered.chosen or remembered.base, children, settings, now)
 
 
 def _retune_stage(

@@ -127,6 +127,6 @@ def _trial(scene: Scene, memory: Memory, step: steps.Try) -> Trial:
         since=scene.now,
         attempt=step.attempt,
         restarts=scene.pods[step.pod].restarts,
-        before=memory.before(step.pod) or (known.before if known else None),
+        before=known.before if known and known.pod == step.pod else memory.before(step.pod),
         started=(*own, *others),
     )

@@ -113,7 +113,7 @@ class RunningTuning:
         await self._acting.act(scene, memory, step)
         self._compare(spec, placing.serving, memory, step, now)
         await self._keep(ref, memory, now)
-        return _applied(memory, placing, step, self._settings)
+        return _applied(plan, memory, placing, step, self._settings)
 
     def _memory(self, key: ServiceKey, children: Children) -> Memory:
         if key not in self._memories:
@@ -184,7 +184,11 @@ class RunningTuning:
 
 
 def _applied(
-    memory: Memory, placing: Placing, step: steps.ApplyingStep, settings: TuningSettings
+    plan: Plan,
+    memory: Memory,
+    placing: Placing,
+    step: steps.ApplyingStep,
+    settings: TuningSettings,
 ) -> Applied:
     """A retuning is no progress towards the spec: that is fulfilled all the while."""
     remembered = memory.remembered
@@ -195,7 +199,7 @@ def _applied(
     )
     if isinstance(step, steps.Watch | steps.Wait):
         pause = _LATER
-    elif not done or remembered.retune is not None:
+    elif not done or (remembered.retune is not None and plan.retune is None):
         pause = _SOON
     return Applied(placing=placing, remembered=remembered, pending=words, pause=pause)
 
