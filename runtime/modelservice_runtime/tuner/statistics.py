@@ -69,7 +69,7 @@ def parse_counters(document: Mapping[str, Any], at: float) -> Counters:
             queue_ns=int(totals["queue"]["ns"]),
             rows=int(stats["inference_count"]),
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"Triton's statistics cannot be read: {error!r}") from error
 
 
@@ -93,10 +93,21 @@ def difference(before: Counters, after: Counters) -> Counters:
 
 
 def windows(readings: Sequence[Counters]) -> tuple[Counters, ...]:
-    """What happened between each two readings, those in which nothing did left out."""
+    """What happened between each two readings, those in which nothing did left out.
+
+    So is one in which the model was loaded anew: it counts from nothing then.
+    """
     pairs = itertools.pairwise(readings)
-    found = (difference(before, after) for before, after in pairs)
+    found = (difference(before, after) for before, after in pairs if _goes_on(before, after))
     return tuple(window for window in found if window.count > 0)
+
+
+def _goes_on(before: Counters, after: Counters) -> bool:
+    executions = all(
+        after.executions.get(size, (0, 0))[0] >= number
+        for size, (number, _) in before.executions.items()
+    )
+    return executions and after.requests >= before.requests and after.rows >= before.rows
 
 
 def total(parts: Sequence[Counters]) -> Counters:
