@@ -156,9 +156,7 @@ def tuned(**more: Any) -> Tuned:
         },
         "finalists": (chosen.setting, others[1].setting),
         "memory": (
-            Observation(
-                setting=chosen.setting, server_bytes=90 * MIB, instance_bytes=180 * MIB
-            ),
+            Observation(setting=chosen.setting, server_bytes=90 * MIB, instance_bytes=180 * MIB),
         ),
         "samples": (),
         "alone_ms": {"a": 5.2},
@@ -189,5 +187,3 @@ def tune_request(**more: Any) -> TuneRequest:
         "duration_seconds": 60,
     }
     return TuneRequest(**{**given, **more})
-
-

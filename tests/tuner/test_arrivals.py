@@ -18,9 +18,7 @@ from modelservice_runtime.tuner.simulation.arrivals import (
 )
 
 SINGLE = Source(rows_per_request=SINGLE_ROWS)
-MIXED = Source(
-    rows_per_request=(RowsShare(rows=1, percent=80.0), RowsShare(rows=8, percent=20.0))
-)
+MIXED = Source(rows_per_request=(RowsShare(rows=1, percent=80.0), RowsShare(rows=8, percent=20.0)))
 RATES = st.floats(0.01, 1e5)
 
 

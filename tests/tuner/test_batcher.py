@@ -88,9 +88,7 @@ def test_two_instances_take_batches_in_turn() -> None:
 
 
 def test_the_first_priority_level_is_taken_first() -> None:
-    found = finishes(
-        replace(ONE, max_batch=1), [0.0, 1.0, 2.0, 3.0], level=[1, 1, 1, 0]
-    )
+    found = finishes(replace(ONE, max_batch=1), [0.0, 1.0, 2.0, 3.0], level=[1, 1, 1, 0])
     assert found == [11.0, 33.0, 44.0, 22.0]
 
 
@@ -227,9 +225,7 @@ def by_open_kernel(kernel: Any, case: dict[str, Any]) -> tuple[list[float], list
 
 def sizes(case: dict[str, Any], batcher: Batcher) -> list[int]:
     """Executions by batch size."""
-    return np.bincount(
-        [one.rows for one in batcher.done], minlength=len(case["table"])
-    ).tolist()  # type: ignore[no-any-return]
+    return np.bincount([one.rows for one in batcher.done], minlength=len(case["table"])).tolist()  # type: ignore[no-any-return]
 
 
 @settings(max_examples=200, deadline=None)

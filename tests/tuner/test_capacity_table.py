@@ -39,9 +39,7 @@ def test_full_batches_give_the_throughput() -> None:
 
 
 def test_contention_and_gap_take_of_it() -> None:
-    service = ServiceTime(
-        batches=(1, 8), seconds=(0.080, 0.220), contention=(1.0, 1.5), gap=0.01
-    )
+    service = ServiceTime(batches=(1, 8), seconds=(0.080, 0.220), contention=(1.0, 1.5), gap=0.01)
     two = Batching(instances=2, max_batch=8)
     assert throughput(service, two) == pytest.approx(16 / (0.330 + 0.01))
 

@@ -36,9 +36,7 @@ def test_there_are_steps_in_between() -> None:
 
 
 @given(st.floats(0.1, 128), st.integers(0, 16), st.integers(0, 16), st.integers(0, 8))
-def test_first_options_fit_the_limits(
-    cpu: float, instances: int, threads: int, fixed: int
-) -> None:
+def test_first_options_fit_the_limits(cpu: float, instances: int, threads: int, fixed: int) -> None:
     pairs = first_options(limits(cpu, instances=instances, threads=threads))
     assert pairs
     assert len(set(pairs)) == len(pairs)

@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-batch", type=_count_from_one, default=16, help="default: %(default)s")
     group.add_argument("--max-instances", type=_count, default=0, help="default: cores + 1")
     group.add_argument("--max-threads", type=_count, default=0, help="default: cores")
-    group.add_argument("--cpu", type=_amount, default=0.0, help="cores of the server (default: all)")
+    group.add_argument(
+        "--cpu", type=_amount, default=0.0, help="cores of the server (default: all)"
+    )
     group.add_argument("--rows-per-second", type=_amount, default=0.0, help="expected rate")
     group.add_argument(
         "--rows-per-request",
@@ -53,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--trace", type=Path, help="CSV with the columns seconds and requests")
     group.add_argument("--input-data", type=Path, help="perf_analyzer's JSON (default: random)")
     group.add_argument("--admin-key", default="", help="of Triton's restricted APIs")
-    group.add_argument("--server-pid", type=_count, default=0, help="to measure its memory, if local")
+    group.add_argument(
+        "--server-pid", type=_count, default=0, help="to measure its memory, if local"
+    )
     group.add_argument("--memory-limit-mib", type=_count, default=0, help="of the server")
     group.add_argument("--max-seconds", type=_positive, default=300.0, help="default: %(default)s")
     group.add_argument("--apply", action="store_true", help="leave the best setting loaded")

@@ -73,7 +73,7 @@ class Tuning:
             trials=tuple(self.confirming.trials),
             first_fits=dict(self.confirming.first_fits),
             finalists=tuple(item.setting for item in finalists(order, self.question)),
-            memory=tuple(self.curves.memory),
+            memory=self.bench.memory(),
             samples=tuple(self.bench.samples),
             alone_ms=dict(self.curves.alone_ms),
             current=self._now(current, capacity),
@@ -136,7 +136,7 @@ class Tuning:
         return finding_capacity.strict_rate(now, self.question)
 
     def _memory(self, setting: Setting) -> tuple[int, str]:
-        parts = predicted(setting, self.curves.memory)
+        parts = predicted(setting, self.bench.memory())
         return (parts.total if parts else 0), misfit(parts, self.question.memory_bytes)
 
     def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
