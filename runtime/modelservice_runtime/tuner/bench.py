@@ -91,6 +91,8 @@ class Bench:
                 server_bytes=sample.memory.server,
                 instance_bytes=sample.memory.instances,
                 shared_bytes=sample.memory.shared,
+                gpu_bytes=sample.memory.gpu,
+                gpu_total=sample.memory.gpu_total,
             )
             for sample in self.samples
             if sample.memory is not None

@@ -13,7 +13,7 @@ from .deadline import Deadline
 from .errors import OUT_OF_MEMORY, UserError
 from .figures import figure
 from .finding_capacity import UNPROVEN_SHARE, Capacity
-from .memory_plan import MIB, misfit, predicted
+from .memory_plan import MIB, gpu_misfit, misfit, predicted
 from .outcome import Tuned
 from .progress import say
 from .question import Question
@@ -136,8 +136,10 @@ class Tuning:
         return finding_capacity.strict_rate(now, self.question)
 
     def _memory(self, setting: Setting) -> tuple[int, str]:
-        parts = predicted(setting, self.bench.memory())
-        return (parts.total if parts else 0), misfit(parts, self.question.memory_bytes)
+        seen = self.bench.memory()
+        parts = predicted(setting, seen)
+        why = misfit(parts, self.question.memory_bytes) or gpu_misfit(setting, seen)
+        return (parts.total if parts else 0), why
 
     def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
         words, goal = chosen.setting.words(), self.question.goal_words()
