@@ -23,6 +23,7 @@ from modelservice_runtime.tuner.errors import (
     UserError,
 )
 from modelservice_runtime.tuner.memory_plan import MIB
+from modelservice_runtime.tuner.memory_use import MemoryUse
 from modelservice_runtime.tuner.parsing import Measurement
 from modelservice_runtime.tuner.runs import Part, Run
 from modelservice_runtime.tuner.settings import Option, Setting
@@ -90,7 +91,7 @@ class FakeTriton:
     dies_at: frozenset[int] = frozenset()
     killed: bool = False
     fails_at: frozenset[int] = frozenset()
-    memory_of: Callable[[Setting], tuple[int, int]] | None = None
+    memory_of: Callable[[Setting], MemoryUse] | None = None
     clock: Clock = field(default_factory=Clock)
     served: list[Setting] = field(default_factory=list)
     runs: int = 0
@@ -126,7 +127,7 @@ class FakeTriton:
         """See ``bench.Server``; read by the fake watch alone."""
         return self.readings[-1]
 
-    def memory(self) -> tuple[int, int] | None:
+    def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
         return self.memory_of(self.served[-1]) if self.memory_of else None
 
@@ -146,7 +147,7 @@ class FakeTriton:
         if run.open_loop:
             done = self._at_their_times(run)
         elif _value(first, "--concurrency-range") == 1:
-            done = self._one_after_another(first)
+            done = self._one_after_another(first, run.seconds)
         else:
             done = self._full(first, run.seconds)
         spent = max(one.finish for one in done)
@@ -164,10 +165,11 @@ class FakeTriton:
         own = max(0.3, 1 + self.scatter * float(self._random.standard_normal()))
         return float(alone * moment[slot] * own)
 
-    def _one_after_another(self, part: Part) -> list[Execution]:
+    def _one_after_another(self, part: Part, duration: float) -> list[Execution]:
+        """So many requests, or as many as there is time for where they are not counted."""
         moment: dict[int, float] = {}
         now, done = 0.0, []
-        for _ in range(part.requests):
+        while len(done) < part.requests or (not part.requests and now < duration):
             seconds = self._seconds(part.batch, 0, moment, now)
             done.append(Execution(now, seconds, ((now, part.batch),)))
             now += seconds + self.overhead
@@ -292,7 +294,7 @@ def _value(part: Part, name: str) -> int:
     return int(word.partition("=")[2])
 
 
-def growing(setting: Setting, server: int = 100, fixed: int = 40, row: int = 5) -> tuple[int, int]:
+def growing(setting: Setting, server: int = 100, fixed: int = 40, row: int = 5) -> MemoryUse:
     """Memory by instances and batch size, mebibytes in."""
     each = fixed + row * setting.max_batch_size
-    return server * MIB, setting.option.instances * each * MIB
+    return MemoryUse(server=server * MIB, instances=setting.option.instances * each * MIB)

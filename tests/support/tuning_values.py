@@ -15,7 +15,7 @@ from modelservice_runtime.tuner.parsing import Measurement
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.search import Candidate, simulate
 from modelservice_runtime.tuner.settings import Limits, Option, Setting
-from modelservice_runtime.tuner.simulation.outcomes import Batching, open_loop
+from modelservice_runtime.tuner.simulation.outcomes import Batching, Outcome, open_loop
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
 from modelservice_runtime.tuner.statistics import Counters
 from modelservice_runtime.tuner.trials import Trial
@@ -79,6 +79,18 @@ def executions(at: float, by_size: dict[int, tuple[int, float]], requests: int =
     )
 
 
+def counted(outcome: Outcome, service: ServiceTime) -> dict[int, tuple[int, int]]:
+    """What Triton would have counted: all executions as slow as they were on average."""
+    table = service.table(len(outcome.executions) - 1)
+    expected = float((outcome.executions * table).sum())
+    slower = outcome.busy_seconds / expected if expected else 1.0
+    return {
+        size: (int(number), round(float(number * table[size]) * slower * 1e9))
+        for size, number in enumerate(outcome.executions)
+        if number
+    }
+
+
 def trial(
     place: Setting,
     asked: Question,
@@ -95,7 +107,8 @@ def trial(
         max_batch=place.max_batch_size,
         delay=place.queue_delay_microseconds / 1e6,
     )
-    latency = open_loop(service, batching, requests).latency * 1000
+    outcome = open_loop(service, batching, requests)
+    latency = outcome.latency * 1000
     measured = Measurement(
         **{
             "rows_per_second": rows,
@@ -110,8 +123,10 @@ def trial(
         rows_per_second=rows,
         requests=requests,
         measurement=measured,
+        executions=counted(outcome, service),
         median_ms=measured.percentile_ms(50),
         tail_ms=measured.percentile_ms(asked.objective.percentile),
+        goal_ms=asked.objective.milliseconds,
         violations=measured.violations(asked.objective.milliseconds),
     )
 
@@ -152,7 +167,14 @@ def tuned(**more: Any) -> Tuned:
             trial(others[1].setting, asked, rate),
         ),
         "first_fits": {
-            chosen.setting: Fit(service=SERVICE, speed=1.02, scatter=1.1, tail_error=0.05)
+            chosen.setting: Fit(
+                service=SERVICE,
+                speed=1.02,
+                overhead=0.0,
+                scatter=1.1,
+                median_error=0.01,
+                tail_error=0.05,
+            )
         },
         "finalists": (chosen.setting, others[1].setting),
         "memory": (

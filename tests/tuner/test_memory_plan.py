@@ -10,6 +10,7 @@ from modelservice_runtime.tuner.memory_plan import (
     MIB,
     STEP,
     Observation,
+    gpu_misfit,
     misfit,
     observed,
     plan,
@@ -91,7 +92,7 @@ def test_a_plan_holds_what_was_seen_and_a_reload_beside_it(
     server: int, instances: int, peak: int, cache: int
 ) -> None:
     measured = observation(setting(8, 2), server, instances)
-    made = plan(measured, peak * MIB, cache * MIB)
+    made = plan(measured, peak * MIB, cache_bytes=cache * MIB)
     most = max(peak, server + instances) + cache
     assert made.request_bytes >= most * MIB
     assert made.limit_bytes >= (most + instances) * MIB
@@ -99,6 +100,44 @@ def test_a_plan_holds_what_was_seen_and_a_reload_beside_it(
     assert made.request_bytes % STEP == made.limit_bytes % STEP == 0
     assert made.shared_memory_bytes > 0
     assert made.limit_bytes <= rounded_up(1.5 * (most + instances + 1) * MIB)
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 9000))
+def test_what_was_seen_to_fit_is_not_refused_for_its_head_room(
+    server: int, instances: int, allowed: int
+) -> None:
+    measured = observation(setting(8, 2), server, instances)
+    made = plan(measured, 0, allowed_bytes=allowed * MIB)
+    assert made.request_bytes >= measured.total
+    if server + instances <= allowed:
+        assert made.request_bytes <= max(allowed * MIB, measured.total)
+
+
+def test_shared_memory_holds_two_versions_and_room_to_grow() -> None:
+    seen = Observation(
+        setting=setting(8, 2), server_bytes=1, instance_bytes=900 * MIB, shared_bytes=300 * MIB
+    )
+    assert plan(seen, 0).shared_memory_bytes >= 2 * 300 * MIB
+
+
+def on_gpu(count: int, used: int) -> Observation:
+    """So many instances on a device of 16 GiB."""
+    return Observation(
+        setting=setting(8, count),
+        server_bytes=1,
+        instance_bytes=1,
+        gpu_bytes=used * MIB,
+        gpu_total=16 * 1024 * MIB,
+    )
+
+
+def test_instances_that_do_not_fit_on_the_gpu_are_said() -> None:
+    seen = [on_gpu(1, 3000), on_gpu(2, 5500)]
+    assert gpu_misfit(setting(8, 4), seen) == ""
+    assert "MiB of the GPU's" in gpu_misfit(setting(8, 6), seen)
+    assert gpu_misfit(setting(8, 6), [observation(setting(8), 100, 200)]) == ""
+    assert plan(seen[1], 0).gpu_bytes == 5500 * MIB
+    assert 0 < plan(seen[1], 0).gpu_load_limit < 1
 
 
 def test_the_most_that_was_seen_at_the_setting_counts() -> None:

@@ -56,6 +56,12 @@ def test_all_ways_to_use_all_cores_are_looked_at() -> None:
     assert first_options(limits(1.0)) == ((1, 1),)
 
 
+def test_on_a_gpu_instances_share_the_device_and_not_the_cores() -> None:
+    shared = Limits(cpu=2.0, max_batch_size=16, gpu=True)
+    assert set(first_options(shared)) == {(1, 1), (2, 1)}
+    assert next_instances({1: 100.0, 2: 150.0, 3: 200.0}, shared, 0.1) == 4
+
+
 @pytest.mark.parametrize(
     ("tried", "expected"),
     [

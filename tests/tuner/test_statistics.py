@@ -16,6 +16,7 @@ from modelservice_runtime.tuner.statistics import (
     Watch,
     difference,
     parse_counters,
+    parse_gpu_memory,
     total,
     windows,
 )
@@ -155,6 +156,23 @@ def test_all_windows_together_are_everything(steps: list[dict[int, tuple[int, in
     assert everything.count == sum(part.count for part in parts)
     assert everything.busy_ns == sum(part.busy_ns for part in parts)
     assert (everything.at, everything.rows) == (len(parts), len(parts))
+
+
+def test_memory_of_all_gpus_is_read_from_the_metrics() -> None:
+    text = (
+        "# HELP nv_gpu_memory_used_bytes GPU used memory, in bytes\n"
+        'nv_gpu_memory_total_bytes{gpu_uuid="GPU-1"} 16000000000.000000\n'
+        'nv_gpu_memory_used_bytes{gpu_uuid="GPU-1"} 3e9\n'
+        'nv_gpu_memory_total_bytes{gpu_uuid="GPU-2"} 16000000000.000000\n'
+        'nv_gpu_memory_used_bytes{gpu_uuid="GPU-2"} 1000000000.000000\n'
+    )
+    assert parse_gpu_memory(text) == (4_000_000_000, 32_000_000_000)
+    assert parse_gpu_memory("nv_inference_count 3\n") == (0, 0)
+
+
+@given(st.text(alphabet='nv_gpu_memory_used_bytes{}" .0e+1\n', max_size=80))
+def test_metrics_that_are_none_are_no_memory(text: str) -> None:
+    assert parse_gpu_memory(f'nv_gpu_memory_used_bytes{{a="b"}} {text}\n')[1] == 0
 
 
 def test_a_watch_reads_at_the_beginning_at_intervals_and_at_the_end() -> None:

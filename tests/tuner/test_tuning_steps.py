@@ -28,6 +28,7 @@ from modelservice_runtime.tuner.errors import (
     UserError,
 )
 from modelservice_runtime.tuner.memory_plan import MIB
+from modelservice_runtime.tuner.memory_use import MemoryUse
 from modelservice_runtime.tuner.outcome import Tuned
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.results import curve_notes
@@ -74,6 +75,11 @@ def threads_pay(option: Option, rows: int) -> float:
 def rows_cost(option: Option, rows: int) -> float:
     """A batch gains nothing."""
     return 0.005 * rows / (1 + 0.3 * (option.threads - 1))
+
+
+def total(use: MemoryUse) -> int:
+    """Of a replica."""
+    return use.server + use.instances
 
 
 def asked(**more: Any) -> Question:
@@ -380,7 +386,7 @@ def test_settings_that_need_more_than_the_limit_are_never_served(
 ) -> None:
     """Two instances fit, three do not."""
 
-    def memory(place: Setting) -> tuple[int, int]:
+    def memory(place: Setting) -> MemoryUse:
         return growing(place, server=100, fixed=200, row=2)
 
     limit = 580 * MIB
@@ -388,9 +394,9 @@ def test_settings_that_need_more_than_the_limit_are_never_served(
     found = tune(fake, monkeypatch, asked(memory=limit, cpu=4.0))
     assert found.chosen.setting.option.instances == 2
     assert max(place.option.instances for place in fake.served) == 2
-    assert all(sum(memory(place)) <= limit for place in fake.served)
+    assert all(total(memory(place)) <= limit for place in fake.served)
     assert any("of the 580 MiB allowed" in note for note in found.notes)
-    assert sum(memory(found.chosen.setting)) <= limit
+    assert total(memory(found.chosen.setting)) <= limit
 
 
 def test_batches_that_need_more_than_the_limit_are_not_chosen(
@@ -398,15 +404,15 @@ def test_batches_that_need_more_than_the_limit_are_not_chosen(
 ) -> None:
     """That 40 MiB a row are needed is not known before a second size was seen."""
 
-    def memory(place: Setting) -> tuple[int, int]:
+    def memory(place: Setting) -> MemoryUse:
         return growing(place, server=100, fixed=40, row=40)
 
     fake = FakeTriton(truth=batches_pay, memory_of=memory)
     found = tune(fake, monkeypatch, asked(memory=400 * MIB))
-    assert sum(memory(found.chosen.setting)) <= 400 * MIB
+    assert total(memory(found.chosen.setting)) <= 400 * MIB
     unfit = {item.setting for item in found.order if item.misfit}
     assert unfit
-    assert all(sum(memory(item.setting)) <= 400 * MIB for item in found.order if not item.misfit)
+    assert all(total(memory(item.setting)) <= 400 * MIB for item in found.order if not item.misfit)
     assert unfit.isdisjoint({trial.setting for trial in found.trials})
 
 
@@ -471,7 +477,7 @@ def test_an_expected_rate_is_served_with_the_fewest_replicas_and_the_least_memor
     found = tune(fake, monkeypatch, asked(rows_per_second=300.0))
     assert found.question.replicas(found.capacity.rows_per_second) == 1
     free = tune(FakeTriton(truth=batches_pay, contention=CONTENTION), monkeypatch)
-    assert sum(growing(found.chosen.setting)) < sum(growing(free.chosen.setting))
+    assert total(growing(found.chosen.setting)) < total(growing(free.chosen.setting))
 
 
 def test_clients_that_wait_are_tuned_for_too(monkeypatch: pytest.MonkeyPatch) -> None:

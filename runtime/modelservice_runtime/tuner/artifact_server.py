@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelservice_runtime.contract.model_config import ModelConfig
 
 from . import statistics
 from .deadline import Deadline
-from .memory_use import family_bytes
+from .memory_use import MemoryUse, family_use
 from .ports import LOOPBACK
 from .server import Triton
 from .settings import Setting
@@ -18,11 +18,12 @@ from .statistics import Counters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactServer:
-    """``config``: of a setting, for Triton. ``model``: its name there."""
+    """``config``: of a setting, for Triton. ``model``: its name there. ``gpu``: it runs on one."""
 
     triton: Triton
     model: str
     config: Callable[[Setting], ModelConfig]
+    gpu: bool = False
 
     def serve(self, setting: Setting, deadline: Deadline) -> None:
         """See ``bench.Server``."""
@@ -36,7 +37,11 @@ class ArtifactServer:
         """See ``bench.Server``."""
         return statistics.read(f"{LOOPBACK}:{self.triton.ports.http}", self.model)
 
-    def memory(self) -> tuple[int, int] | None:
+    def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
         pid = self.triton.pid
-        return None if pid is None else family_bytes(pid)
+        use = None if pid is None else family_use(pid, self.triton.shared_bytes)
+        if use is None or not self.gpu:
+            return use
+        used, total = statistics.read_gpu_memory(f"{LOOPBACK}:{self.triton.ports.metrics}")
+        return replace(use, gpu=used, gpu_total=total)

@@ -8,7 +8,7 @@ beyond the tolerance, Optuna's TPE searches further with measurements alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from . import runs
@@ -22,6 +22,7 @@ from .progress import say
 from .question import Question
 from .search import Candidate, Memory, finalists, ranked, simulate
 from .settings import Setting
+from .statistics import total
 from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
 
 #: One run at a rate takes at most this share of the time that is left.
@@ -30,6 +31,8 @@ RUN_SHARE = 0.2
 LEAST_ROUNDS, MOST_ROUNDS = 2, 4
 #: Loaded a little below what it should carry: beyond it all turns at once, which tells less.
 BELOW_SHARE = 0.95
+#: Two speeds of a noisy machine differ by as many times its noise, and mean nothing.
+NOISES = 2.0
 #: A rate that the load generator cannot keep up with is lowered to this share of it.
 SLOWER_SHARE = 0.85
 #: After a round, what carries less than this of the best is out.
@@ -51,14 +54,17 @@ class Confirming:
     searched_further: bool = False
     _bases: dict[Setting, Candidate] = field(default_factory=dict)
 
-    def best(self, order: Sequence[Candidate], deadline: Deadline) -> Candidate | None:
+    def best(
+        self, order: Sequence[Candidate], deadline: Deadline, noise: float = 0.0
+    ) -> Candidate | None:
         """The setting to serve with, as measured; None where none keeps the goal.
 
-        ``order``: simulated, the best first.
+        ``order``: simulated, the best first. ``noise``: share by which the machine's speed
+        scatters: a difference that it explains is not the model's.
         """
         hopes = list(finalists(order, self.question))
         hopes = self._rounds(hopes, deadline)
-        if self._disagree() and hopes:
+        if self._disagree(noise) and hopes:
             hopes = self._further(order, hopes, deadline)
         return hopes[0] if hopes else None
 
@@ -93,7 +99,8 @@ class Confirming:
     def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
         """One more run of it; the candidate as the corrected model has it."""
         rows = BELOW_SHARE * candidate.rows_per_second
-        trial = self.run(candidate.setting, rows, number, deadline, 0.6)
+        done = 0.7 if self.searched_further else 0.6
+        trial = self.run(candidate.setting, rows, number, deadline, done)
         if trial is None:
             return None
         if trial.discarded:
@@ -119,8 +126,10 @@ class Confirming:
             rows_per_second=rows,
             requests=requests,
             measurement=sample.measurement,
+            executions=total(sample.windows).executions,
             median_ms=sample.measurement.percentile_ms(50),
             tail_ms=latency(sample, self.question.objective),
+            goal_ms=goal_ms,
             violations=sample.measurement.violations(goal_ms),
         )
         self.trials.append(trial)
@@ -144,18 +153,20 @@ class Confirming:
         self._bases.setdefault(candidate.setting, candidate)
         return self._bases[candidate.setting]
 
-    def _disagree(self) -> bool:
+    def _disagree(self, noise: float) -> bool:
         """Whether the model was wrong about most of what was measured."""
-        wrong = [not fit.agrees for fit in self.first_fits.values()]
+        wrong = [
+            not fit.agrees and abs(fit.speed - 1) > NOISES * noise
+            for fit in self.first_fits.values()
+        ]
         return bool(wrong) and sum(wrong) * 2 > len(wrong)
 
     def _further(
         self, order: Sequence[Candidate], hopes: list[Candidate], deadline: Deadline
     ) -> list[Candidate]:
         """More measurements, of settings that TPE picks by what was measured so far."""
-        speeds = [fit.speed - 1 for fit in self.first_fits.values()]
         self.bench.notes.append(
-            f"model and measurements disagree (executions by {max(speeds, key=abs):+.0%}):"
+            f"model and measurements disagree ({_disagreement(self.first_fits.values())}):"
             " searched further with measurements (Optuna TPE)"
         )
         self.searched_further = True
@@ -176,6 +187,21 @@ class Confirming:
         more = [self.corrected(item) for item in found]
         best = list(ranked([*hopes, *more], self.question))[:2]
         return self._rounds(best, deadline)
+
+
+def _disagreement(fits: Iterable[Fit]) -> str:
+    """The largest error in words."""
+    errors = [
+        pair
+        for fit in fits
+        for pair in (
+            (1 / fit.speed - 1, "time of executions"),
+            (fit.median_error, "median latency"),
+            (fit.tail_error, "tail latency"),
+        )
+    ]
+    error, name = max(errors, key=lambda pair: abs(pair[0]))
+    return f"{name} by {error:+.0%}"
 
 
 def _typical_speed(fits: dict[Setting, Fit]) -> float:

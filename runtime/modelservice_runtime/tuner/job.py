@@ -91,6 +91,7 @@ def tune(
             triton=triton,
             model=request.name,
             config=lambda setting: _config(request, manifest, setting),
+            gpu=has_gpu(),
         )
         bench = Bench(server=server, load=load, deadline=deadline, notes=list(here.notes))
         tuning = Tuning(
@@ -142,7 +143,10 @@ def _done(
         decided,
         every,
         memory=plan(
-            observed(tuned.memory, tuned.chosen.setting, peak), peak, decided.response_cache_bytes
+            observed(tuned.memory, tuned.chosen.setting, peak),
+            peak,
+            allowed_bytes=request.memory_limit_bytes,
+            cache_bytes=decided.response_cache_bytes,
         ),
         peak_bytes=peak,
         load_seconds=load_seconds,
@@ -175,7 +179,7 @@ def _question(request: TuneRequest) -> Question:
     return Question(
         objective=request.objective,
         traffic=request.traffic,
-        limits=Limits(cpu=request.cpu, max_batch_size=request.max_batch_size),
+        limits=Limits(cpu=request.cpu, max_batch_size=request.max_batch_size, gpu=has_gpu()),
         memory_bytes=request.memory_limit_bytes,
         trace=read_trace(request.traffic.trace_uri) if request.traffic.trace_uri else None,
     )

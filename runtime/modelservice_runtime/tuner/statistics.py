@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,9 @@ from typing import Any, Self
 INTERVAL_SECONDS = 0.1
 _TIMEOUT_SECONDS = 5.0
 _OK = 200
+_GPU_MEMORY = re.compile(
+    r"^nv_gpu_memory_(used|total)_bytes{[^}]*} (\d{1,20}(?:\.\d*)?(?:e\+?\d{1,2})?)$", re.MULTILINE
+)
 _PARTS = ("compute_input", "compute_infer", "compute_output")
 
 
@@ -145,6 +149,26 @@ def read(address: str, model: str) -> Counters:
     if answer.status != _OK:
         raise ValueError(f"Triton has no statistics of {model}: HTTP {answer.status}")
     return parse_counters(json.loads(body), time.monotonic())
+
+
+def parse_gpu_memory(text: str) -> tuple[int, int]:
+    """(used, total) bytes of all GPUs in the text of Triton's metrics; zeros without a GPU."""
+    sums = {"used": 0.0, "total": 0.0}
+    for found in _GPU_MEMORY.finditer(text):
+        sums[found.group(1)] += float(found.group(2))
+    return int(sums["used"]), int(sums["total"])
+
+
+def read_gpu_memory(address: str) -> tuple[int, int]:
+    """(used, total) bytes of all GPUs, from the metrics at ``address``; zeros where unknown."""
+    connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/metrics")
+        return parse_gpu_memory(connection.getresponse().read().decode(errors="replace"))
+    except (OSError, http.client.HTTPException):
+        return 0, 0
+    finally:
+        connection.close()
 
 
 @dataclass(slots=True, kw_only=True)
