@@ -183,3 +183,20 @@ def test_rows_and_levels_are_as_many_as_arrivals(rate: float, count: int) -> Non
     source = Source(rows_per_request=MIXED.rows_per_request, trace=parse_trace(GOOD))
     requests = source.at(rate, count)
     assert len(requests.arrival) == len(requests.rows) == len(requests.level) > 0
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, 500.0]), min_size=1, max_size=30),
+    st.floats(0.5, 500),
+    st.integers(30, 2000),
+    st.integers(0, 20),
+)
+def test_whatever_pauses_a_trace_has_its_replay_has_the_rate(
+    counts: list[float], rate: float, count: int, seed: int
+) -> None:
+    """Not even where a piece of it is nearly silent: then another one is taken."""
+    trace = Trace(seconds=np.arange(len(counts) + 1.0), counts=np.array([*counts[1:], 3.0]))
+    arrival = replayed(trace, rate, count, seed)
+    assert len(arrival) == pytest.approx(count, abs=6 * count**0.5)
+    assert 0 <= arrival[0]
+    assert arrival[-1] <= count / rate * 1.001

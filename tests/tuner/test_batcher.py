@@ -228,7 +228,7 @@ def sizes(case: dict[str, Any], batcher: Batcher) -> list[int]:
     return np.bincount([one.rows for one in batcher.done], minlength=len(case["table"])).tolist()  # type: ignore[no-any-return]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_the_compiled_open_loop_is_the_plain_one(case: dict[str, Any]) -> None:
     batcher = reference(case)
@@ -243,7 +243,7 @@ def test_the_compiled_open_loop_is_the_plain_one(case: dict[str, Any]) -> None:
     assert by_open_kernel(kernels.open_loop, case) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases())
 def test_the_compiled_open_loop_does_what_its_source_says(case: dict[str, Any]) -> None:
     compiled = by_open_kernel(kernels.open_loop, case)
@@ -262,7 +262,7 @@ def by_closed_kernel(kernel: Any, case: dict[str, Any]) -> list[float]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_the_compiled_closed_loop_is_the_plain_one(case: dict[str, Any]) -> None:
     batcher = reference({**case, "timeout": math.inf})
@@ -275,7 +275,7 @@ def test_the_compiled_closed_loop_is_the_plain_one(case: dict[str, Any]) -> None
     assert by_closed_kernel(kernels.closed_loop, case) == expected[:ANSWERS]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases())
 def test_the_compiled_closed_loop_does_what_its_source_says(case: dict[str, Any]) -> None:
     compiled = by_closed_kernel(kernels.closed_loop, case)

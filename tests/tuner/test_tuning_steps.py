@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tuning_values import fits, question, setting, tune_request
 
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, TRACE, RowsShare
 from modelservice_runtime.serve.samples import SamplesUnreadable
-from modelservice_runtime.tuner import job, search, tuning
+from modelservice_runtime.tuner import finding_capacity, job, search, tuning
 from modelservice_runtime.tuner import settings as setting_values
 from modelservice_runtime.tuner.bench import Bench
 from modelservice_runtime.tuner.deadline import Deadline
@@ -51,11 +52,12 @@ CONTENTION = 0.1
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarser search is as good for a landscape that is made up."""
-    monkeypatch.setattr(search, "FEW_REQUESTS", 1000)
-    monkeypatch.setattr(search, "FEW_STEPS", 6)
-    monkeypatch.setattr(search, "LOOKED_AT_AGAIN", 4)
+    monkeypatch.setattr(search, "FEW_REQUESTS", 800)
+    monkeypatch.setattr(search, "FEW_STEPS", 5)
+    monkeypatch.setattr(search, "LOOKED_AT_AGAIN", 3)
     monkeypatch.setattr(setting_values, "DELAY_SHARES", (0.0, 0.25))
     monkeypatch.setattr(search, "carried", _carried)
+    monkeypatch.setattr(finding_capacity, "carried", _carried)
 
 
 def _carried(*given: Any, requests: int = 5000, steps: int = 8) -> Carried:
@@ -241,7 +243,7 @@ def test_the_faster_variant_serves_and_the_far_slower_one_is_looked_at_once(
     assert len(looked["c"]) == 1 < len(looked["b"])
 
 
-@pytest.mark.parametrize("number", [2, 4, 8, 12])
+@pytest.mark.parametrize("number", [2, 4, 9])
 def test_a_triton_that_dies_in_the_middle_costs_that_one_setting(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +270,7 @@ def test_one_that_is_killed_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert caught.value.reason == OUT_OF_MEMORY
 
 
-@pytest.mark.parametrize("numbers", [{0}, {1, 5}, {3, 9}])
+@pytest.mark.parametrize("numbers", [{0}, {1, 5}])
 def test_a_load_generator_without_figures_is_asked_once_more(
     numbers: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +307,7 @@ def test_a_triton_that_does_not_say_what_it_executed_ends_the_tuning_with_the_wa
     assert caught.value.reason == MEASUREMENT_FAILED
 
 
-@pytest.mark.parametrize("seconds", [3.0, 6.0, 9.0, 12.0, 20.0, 30.0, 45.0])
+@pytest.mark.parametrize("seconds", [3.0, 6.0, 12.0, 20.0, 30.0])
 def test_when_time_is_up_what_was_measured_is_used(
     seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -493,8 +495,8 @@ def test_a_recorded_trace_is_tuned_for_and_its_runs_are_short(
     text = "seconds,requests\n" + "".join(f"{n},{5 + 40 * (n % 7 == 0)}\n" for n in range(120))
     fake = FakeTriton(truth=batches_pay, contention=CONTENTION)
     bursts = tune(fake, monkeypatch, asked(arrivals=TRACE, trace=parse_trace(text)))
-    steady = tune(FakeTriton(truth=batches_pay, contention=CONTENTION), monkeypatch)
-    assert 0 < bursts.capacity.rows_per_second < 0.6 * steady.capacity.rows_per_second
+    best = truly_best(fake, replace(bursts, question=asked()))
+    assert 0 < bursts.capacity.rows_per_second < 0.6 * best
     assert fake.clock.now - 1000.0 < 120.0
 
 

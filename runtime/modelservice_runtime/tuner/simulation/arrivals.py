@@ -161,10 +161,12 @@ def _replayed(trace: Trace, rate: float, count: int, generator: np.random.Genera
     places = np.linspace(0.0, 1.0, pieces) if pieces > 1 else generator.random(1)
     starts = first + places * (end - first - length)
     expected = _between(trace, starts, length)
-    if expected <= 0.0:
-        # The trace is silent nearly everywhere.
-        busiest = float(trace.seconds[int(np.argmax(trace.counts))])
-        starts = np.array([max(first, min(busiest, end - length))])
+    if expected < trace.mean_rate * pieces * length / 2:
+        # They fell into pauses: around requests instead, evenly spread over these.
+        before = np.concatenate([[0.0], np.cumsum(trace.counts)])
+        shares = (np.arange(pieces) + 0.5) / pieces
+        middles: np.ndarray = np.interp(shares * before[-1], before, trace.seconds)
+        starts = np.clip(middles - length / 2, first, end - length)
         expected = _between(trace, starts, length)
     scale = rate * len(starts) * length / expected
     parts = []
@@ -186,12 +188,12 @@ def _piece(
     trace: Trace, start: float, end: float, scale: float, generator: np.random.Generator
 ) -> np.ndarray:
     first = int(np.searchsorted(trace.seconds, start, side="right")) - 1
-    last = int(np.searchsorted(trace.seconds, end, side="left"))
+    last = max(first + 1, int(np.searchsorted(trace.seconds, end, side="left")))
     begins, ends = trace.seconds[first:last], trace.seconds[first + 1 : last + 1]
-    means: np.ndarray = trace.counts[first : first + len(begins)] * scale
+    low: np.ndarray = np.maximum(begins, start)
+    high: np.ndarray = np.maximum(low, np.minimum(ends, end))
+    means: np.ndarray = trace.counts[first:last] * scale * (high - low) / (ends - begins)
     counts = generator.poisson(means)
-    low: np.ndarray = np.repeat(begins, counts)
-    high: np.ndarray = np.repeat(ends, counts)
-    times: np.ndarray = low + (high - low) * generator.random(len(low))
-    inside: np.ndarray = times[(times >= start) & (times < end)]
-    return inside
+    lowest: np.ndarray = np.repeat(low, counts)
+    times: np.ndarray = lowest + np.repeat(high - low, counts) * generator.random(len(lowest))
+    return times
