@@ -1,0 +1,4 @@
+"""Load from perf_analyzer that favours nobody: our own arrivals, and every request counted.
+
+``arrivals``, ``traces`` and ``requests`` are pure; ``generator`` runs perf_analyzer.
+"""
