@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from optimizer_figures.bench import Bench as BuildBench
+
 from modelservice_harness.provision import Provisioned
 from modelservice_harness.workshop import Workshop
-from optimizer_figures.bench import Bench as BuildBench
 
 #: Triton, perf_analyzer and our tuner; Model Analyzer.
 SERVING, ANALYZER = "serving", "analyzer"

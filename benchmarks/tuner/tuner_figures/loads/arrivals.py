@@ -33,9 +33,7 @@ POISSON = Shape(name="Poisson")
 
 
 def bursty(steps: int = 60, seed: int = 7) -> Shape:
-    """Where no trace was recorded: calm at 0.6 of the mean rate, a fifth of the time three times
-    that, for as long as chance has it.
-    """
+    """Where no trace was recorded: calm, and a fifth of the time three times as much."""
     draw = random.Random(seed)  # noqa: S311 - traffic, not a secret
     rates, high = [], False
     for _ in range(steps):
@@ -46,7 +44,7 @@ def bursty(steps: int = 60, seed: int = 7) -> Shape:
 
 
 def intervals(shape: Shape, rate: float, seconds: float, seed: int) -> tuple[int, ...]:
-    """Random intervals: ``rate`` a second on average over ``seconds``, more where the shape is more.
+    """Random intervals: ``rate`` a second on average over ``seconds``, as the shape has it.
 
     As many as that makes on average, no more and no fewer, so that two rates differ in nothing
     but the rate. The same seed gives the same arrivals, stretched, for every rate.

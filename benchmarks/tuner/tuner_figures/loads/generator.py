@@ -101,4 +101,6 @@ class Generator:
         try:
             return requests.parsed(export.read_text(encoding="utf-8"))
         except (OSError, requests.UnreadableError) as error:
-            raise CommandFailed(f"perf_analyzer gave no figures: {error}; {tail(log, 5)}") from error
+            raise CommandFailed(
+                f"perf_analyzer gave no figures: {error}; {tail(log, 5)}"
+            ) from error

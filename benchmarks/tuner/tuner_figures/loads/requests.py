@@ -80,7 +80,9 @@ def parsed(text: str) -> Requests:
     """
     try:
         (experiment,) = json.loads(text)["experiments"]
-        pairs = sorted(_pair(item) for item in experiment["requests"] if item["response_timestamps"])
+        pairs = sorted(
+            _pair(item) for item in experiment["requests"] if item["response_timestamps"]
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableError(f"no profile export of one experiment: {error!r}") from error
     if not pairs:

@@ -1,4 +1,4 @@
-"""Recorded traffic: a CSV file with the columns ``seconds`` and ``requests``. Pure but for ``read``.
+"""Recorded traffic: CSV files with the columns ``seconds`` and ``requests``.
 
 ``seconds`` since its start, ``requests`` that came from then until the next line, as the API's
 ``traceUri`` has it.

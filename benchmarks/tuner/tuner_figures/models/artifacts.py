@@ -6,14 +6,15 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from optimizer_figures.builds import building
+from optimizer_figures.builds.site import Site
+
 from modelservice_harness.digests import digest_of_files
 from modelservice_harness.errors import CommandFailed
 from modelservice_harness.processes import capture
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.manifest import Manifest
 from modelservice_runtime.contract.store_layout import MANIFEST
-from optimizer_figures.builds import building
-from optimizer_figures.builds.site import Site
 from tuner_figures.bench import SERVING, Bench
 
 from .cases import TunedModel

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelservice_harness.errors import HarnessError
 from optimizer_figures.builds.cases import Case
+
+from modelservice_harness.errors import HarnessError
 
 PERCENTILE = 99.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Within which every tuner searches. ``concurrency``: requests under way; ours picks its own."""
+    """Within which every tuner searches. ``concurrency``: requests under way; ours picks its own.
+
+    ``rate``: rates up to this are tried, where rates are: far beyond it every run takes minutes.
+    """
 
     batch: int
+    rate: int
     instances: int = 3
     threads: int = 2
     concurrency: int = 32
 
 
 #: To see that everything runs.
-NARROW = Bounds(batch=4, instances=2, threads=2, concurrency=4)
+NARROW = Bounds(batch=4, instances=2, threads=2, concurrency=4, rate=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,7 @@ class TunedModel:
     """One model. ``goal_ms``: for p99; ``max_batch``: the largest batch that is tried.
 
     ``build``: how the product's builder makes its artifact; None: made by ``adding``.
+    ``most_rate``: see ``Bounds``.
     ``window_seconds``: long enough for a fair p99 at its rates. ``trials_ms``: what Model
     Analyzer's perf_analyzer gets for a window, which may not be shorter than a request.
     """
@@ -37,28 +43,33 @@ class TunedModel:
     name: str
     goal_ms: float
     max_batch: int
+    most_rate: int
     build: Case | None
     window_seconds: float = 4.0
     trials_ms: int = 1500
 
     def bounds(self, *, quick: bool) -> Bounds:
         """What is searched; next to nothing in a quick run."""
-        return NARROW if quick else Bounds(batch=self.max_batch)
+        return NARROW if quick else Bounds(batch=self.max_batch, rate=self.most_rate)
 
 
-ADD = TunedModel(name="add", goal_ms=8.0, max_batch=16, build=None)
+ADD = TunedModel(name="add", goal_ms=8.0, max_batch=16, most_rate=16384, build=None)
+_PRUNED = """[Fuse, Quantize, Prune, OpenVINO]
+    pruning:
+      trainingEntrypoint: training:train
+"""
 #: As it is exported: pruned and in int8 it takes no longer than an addition.
 DIGITS = TunedModel(
     name="digits",
     goal_ms=20.0,
     max_batch=16,
+    most_rate=8192,
     build=Case(
         name="digits-as-exported",
         example="digits",
         changes=(
             (
-                "[Fuse, Quantize, Prune, OpenVINO]\n    pruning:\n"
-                "      trainingEntrypoint: training:train\n",
+                _PRUNED,
                 "[]\n",
             ),
         ),
@@ -68,6 +79,7 @@ MINILM = TunedModel(
     name="sentence-encoder",
     goal_ms=150.0,
     max_batch=8,
+    most_rate=256,
     build=Case(name="sentence-encoder", example="sentence-encoder"),
     window_seconds=10.0,
 )

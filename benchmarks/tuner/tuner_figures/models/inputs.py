@@ -24,7 +24,10 @@ def entries(arrays: dict[str, np.ndarray], rows: int) -> list[dict[str, object]]
     """One for each of the first ``rows`` rows."""
     return [
         {
-            name: {"content": array[row].reshape(-1).tolist(), "shape": list(array.shape[1:]) or [1]}
+            name: {
+                "content": array[row].reshape(-1).tolist(),
+                "shape": list(array.shape[1:]) or [1],
+            }
             for name, array in arrays.items()
         }
         for row in range(rows)

@@ -49,15 +49,14 @@ exit $code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is searched, where. ``most_rate``: rates up to it are tried, where rates are."""
+    """What is searched, where."""
 
     bench: Bench
     artifact: Artifact
     bounds: Bounds
     folder: Path
-    most_rate: float = 8192.0
 
-    def by(self, mode: Mode, threads: int) -> tuple[Best | None, Pick]:
+    def by(self, mode: Mode, threads: int) -> Pick:
         """Search with engines of ``threads`` threads; never fails, a failure is a finding too."""
         folders = Folders(root=self.folder / f"{mode.name.replace(' ', '-')}-{threads}")
         self._prepare(folders, mode, threads)
@@ -72,8 +71,9 @@ class Search:
         seconds = time.monotonic() - began
         best, failure = _result(folders, log, code, threads)
         load = found.load(_text(folders.root / "loads.txt"))
-        return best, Pick(
+        return Pick(
             setting=None if best is None else best.setting,
+            throughput=0.0 if best is None else best.throughput,
             runs=load.runs,
             load_seconds=round(load.seconds, 2),
             seconds=round(seconds, 2),
@@ -102,7 +102,7 @@ class Search:
         (folders.root / "profile.yaml").write_text(
             profile(
                 model=model, bounds=self.bounds, mode=mode, folders=folders,
-                inputs=self.artifact.inputs, programs=programs, most_rate=self.most_rate,
+                inputs=self.artifact.inputs, programs=programs,
                 ports={"http": ports.http, "grpc": ports.grpc, "metrics": ports.metrics},
             ),
             encoding="utf-8",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuner_figures.serving.settings import Setting
@@ -14,7 +13,9 @@ _THROUGHPUT, _WITHIN = "Throughput (infer/sec)", "Satisfies Constraints"
 _BATCH, _GROUP = "Max Batch Size", "Instance Group"
 _INSTANCES = re.compile(r"^(\d+):")
 #: Lines of its log that say what went wrong.
-_TROUBLE = re.compile(r"^.*(?:ERROR|Error|Exception|[Ff]ailed|[Uu]nable|[Cc]annot|terminated).*$", re.MULTILINE)
+_TROUBLE = re.compile(
+    r"^.*(?:ERROR|Error|Exception|[Ff]ailed|[Uu]nable|[Cc]annot|terminated).*$", re.MULTILINE
+)
 _STAMP = re.compile(r"^(?:\d\d:\d\d:\d\d )?\[[^\]]*\] *(?:(?:ERROR|WARNING): *)?")
 _FEW_CHARACTERS = 200
 
@@ -39,7 +40,9 @@ def best(table: str, threads: int) -> Best | None:
     Raises:
         UnreadableError: the table has other columns, or other words in them.
     """
-    within = [_line(item, threads) for item in csv.DictReader(io.StringIO(table)) if _is_within(item)]
+    within = [
+        _line(item, threads) for item in csv.DictReader(io.StringIO(table)) if _is_within(item)
+    ]
     return max(within, key=lambda item: item.throughput, default=None)
 
 
@@ -90,9 +93,3 @@ def trouble(log: str, code: int) -> str:
     lines = [_STAMP.sub("", line.strip()) for line in _TROUBLE.findall(log)]
     words = "; ".join(dict.fromkeys(lines[-3:])) or "it does not say why"
     return f"{words[:_FEW_CHARACTERS]} (exit code {code})"
-
-
-def fastest(found: Sequence[Best | None]) -> Best | None:
-    """Of several searches."""
-    there = [item for item in found if item is not None]
-    return max(there, key=lambda item: item.throughput, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from tuner_figures.serving.settings import Setting
 class Pick:
     """``setting``: None where it found nothing, ``failure`` says why then.
 
+    ``throughput``: of it, as the searcher itself measured it, 0 where it does not say so.
     ``runs``: of the load generator; ``load_seconds``: in which it ran; ``seconds``: from the start
     of the search to its end.
     """
@@ -21,6 +23,7 @@ class Pick:
     load_seconds: float
     seconds: float
     failure: str = ""
+    throughput: float = 0.0
 
     def words(self) -> str:
         """``batch 8, 2 instances x 1 threads, 12 runs, 80 s of load, 165 s in all``."""
@@ -37,3 +40,16 @@ class Pick:
         """From JSON."""
         setting = found["setting"]
         return cls(**{**found, "setting": None if setting is None else Setting(**setting)})
+
+
+def together(picks: Sequence[Pick]) -> Pick:
+    """Several searches as one: the most throughput by their own figures, at the cost of all."""
+    best = max(picks, key=lambda pick: (pick.setting is not None, pick.throughput))
+    return Pick(
+        setting=best.setting,
+        throughput=best.throughput,
+        failure=best.failure,
+        runs=sum(pick.runs for pick in picks),
+        load_seconds=sum(pick.load_seconds for pick in picks),
+        seconds=sum(pick.seconds for pick in picks),
+    )

@@ -52,9 +52,8 @@ def profile(
     inputs: Path,
     programs: Mapping[str, Path],
     ports: Mapping[str, int],
-    most_rate: float,
 ) -> str:
-    """Of one search. ``programs``: tritonserver and perf_analyzer; ``most_rate``: for rates."""
+    """Of one search. ``programs``: tritonserver and perf_analyzer."""
     window = {"measurement-mode": "time_windows", "measurement-interval": model.trials_ms}
     flags = {**window, "stability-percentage": STABILITY_PERCENT, "input-data": str(inputs)}
     words = {
@@ -74,7 +73,7 @@ def profile(
         "gpus": [],
         "run_config_search_max_instance_count": bounds.instances,
         "run_config_search_max_model_batch_size": bounds.batch,
-        **_load(mode, bounds, most_rate),
+        **_load(mode, bounds),
         "profile_models": {
             model.name: {
                 "cpu_only": True,
@@ -88,14 +87,14 @@ def profile(
     return json.dumps(words, indent=1)
 
 
-def _load(mode: Mode, bounds: Bounds, most_rate: float) -> Mapping[str, object]:
+def _load(mode: Mode, bounds: Bounds) -> Mapping[str, object]:
     """It refuses bounds of both kinds."""
     if not mode.by_rate:
         return {"run_config_search_max_concurrency": bounds.concurrency}
     return {
         "request_rate_search_enable": True,
         "run_config_search_min_request_rate": _LEAST_RATE,
-        "run_config_search_max_request_rate": power_of_two(most_rate),
+        "run_config_search_max_request_rate": power_of_two(bounds.rate),
     }
 
 
