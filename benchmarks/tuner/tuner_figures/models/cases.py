@@ -17,6 +17,9 @@ class Bounds:
     """Within which every tuner searches. ``concurrency``: requests under way; ours picks its own.
 
     ``rate``: rates up to this are tried, where rates are: far beyond it every run takes minutes.
+    ``window_ms``: of Model Analyzer's load, which may not be shorter than a request; ``stability``:
+    percent by which three windows may differ, looser than its default of 10: a busy machine would
+    fail every window, and cost it more.
     """
 
     batch: int
@@ -24,10 +27,14 @@ class Bounds:
     instances: int = 3
     threads: int = 2
     concurrency: int = 32
+    window_ms: int = 1500
+    stability: int = 30
 
 
 #: To see that everything runs.
-NARROW = Bounds(batch=4, instances=2, threads=2, concurrency=4, rate=64)
+NARROW = Bounds(
+    batch=2, instances=2, threads=2, concurrency=2, rate=32, window_ms=500, stability=999
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +43,7 @@ class TunedModel:
 
     ``build``: how the product's builder makes its artifact; None: made by ``adding``.
     ``most_rate``: see ``Bounds``.
-    ``window_seconds``: long enough for a fair p99 at its rates. ``trials_ms``: what Model
-    Analyzer's perf_analyzer gets for a window, which may not be shorter than a request.
+    ``window_seconds``: long enough for a fair p99 at its rates.
     """
 
     name: str
@@ -46,7 +52,6 @@ class TunedModel:
     most_rate: int
     build: Case | None
     window_seconds: float = 4.0
-    trials_ms: int = 1500
 
     def bounds(self, *, quick: bool) -> Bounds:
         """What is searched; next to nothing in a quick run."""

@@ -64,7 +64,7 @@ class Search:
         words = [self.bench.program(ANALYZER, "model-analyzer"), "profile"]
         words += ["-f", str(folders.root / "profile.yaml")]
         try:
-            with started(words, self._variables(), log, cwd=folders.root) as process:
+            with started(words, self._variables(), log, cwd=folders.root, patience=0.0) as process:
                 code = self._wait(process, mode, log)
         finally:
             remove_regions(region_prefix(folders.variants, self.artifact.model.name))

@@ -11,8 +11,6 @@ from tuner_figures.models.cases import Bounds, TunedModel
 
 from .modes import Mode
 
-#: Looser than its default of 10: a busy machine would fail every window, and cost it more.
-STABILITY_PERCENT = 30
 _LEAST_RATE = 16
 
 
@@ -54,8 +52,8 @@ def profile(
     ports: Mapping[str, int],
 ) -> str:
     """Of one search. ``programs``: tritonserver and perf_analyzer."""
-    window = {"measurement-mode": "time_windows", "measurement-interval": model.trials_ms}
-    flags = {**window, "stability-percentage": STABILITY_PERCENT, "input-data": str(inputs)}
+    window = {"measurement-mode": "time_windows", "measurement-interval": bounds.window_ms}
+    flags = {**window, "stability-percentage": bounds.stability, "input-data": str(inputs)}
     words = {
         "model_repository": str(folders.source),
         "output_model_repository_path": str(folders.variants),
