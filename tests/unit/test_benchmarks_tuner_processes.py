@@ -53,15 +53,17 @@ def test_a_grandchild_in_another_session_goes_too(tmp_path: Path) -> None:
     assert not is_alive(child)
 
 
-def test_it_goes_when_the_measuring_breaks_off(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with (
-        pytest.raises(KeyboardInterrupt),
-        started([sys.executable, "-c", PARENT], os.environ, log, patience=0.0),
-    ):
-        child = child_of(log)
+def breaking_off(log: Path, seen: list[int]) -> None:
+    with started([sys.executable, "-c", PARENT], os.environ, log, patience=0.0):
+        seen.append(child_of(log))
         raise KeyboardInterrupt
-    assert not is_alive(child)
+
+
+def test_it_goes_when_the_measuring_breaks_off(tmp_path: Path) -> None:
+    seen: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        breaking_off(tmp_path / "log", seen)
+    assert not is_alive(seen[0])
 
 
 def test_who_does_not_bear_the_mark_is_left_alone() -> None:
