@@ -29,6 +29,7 @@ from bench_figures.page import text_table
 from bench_figures.rows import Figures
 from tuner_figures.bench import ANALYZER, SERVING, Bench
 from tuner_figures.rates import measuring as rates
+from tuner_figures.retune import measuring as retune
 from tuner_figures.search import measuring as search
 
 from modelservice_harness.commands import guarded, open_workshop, prepare
@@ -40,6 +41,7 @@ from modelservice_harness.workshop import Workshop
 FIGURES: Mapping[str, Callable[[Bench], Iterator[Figures]]] = {
     "T1": search.measure,
     "T2": rates.measure,
+    "T3": retune.measure,
 }
 REPEATS = 5
 ENVIRONMENTS = (SERVING, ANALYZER, "builder")

@@ -45,12 +45,14 @@ def turned(settings: Sequence[Setting], number: int) -> list[Setting]:
     return forward if number % 2 == 0 else forward[::-1]
 
 
-def config(name: str, manifest: Manifest, setting: Setting, *, warm: bool = True) -> str:
+def config(
+    name: str, manifest: Manifest, setting: Setting, *, warm: bool = True, timeout_us: int = 0
+) -> str:
     """``config.pbtxt`` for the artifact's first variant.
 
     ``warm``: with its warm-up at 1 and at a full batch; Model Analyzer changes the batch and leaves
     the rest, and Triton refuses to warm up with more than a batch.
-    No queue policy: nothing is refused here, what waits too long counts as late.
+    ``timeout_us``: of waiting; 0 for none: nothing is refused then, and counts as late.
     """
     variant = manifest.variants[0]
     return render_pbtxt(
@@ -66,6 +68,7 @@ def config(name: str, manifest: Manifest, setting: Setting, *, warm: bool = True
             instances=setting.instances,
             threads=setting.threads,
             queue_delay_microseconds=setting.delay_us,
+            queue_timeout_microseconds=timeout_us,
             warmup_batch_sizes=warmup_sizes(setting.batch) if warm else (1,),
             warmup_inputs=manifest.sample_inputs,
         )

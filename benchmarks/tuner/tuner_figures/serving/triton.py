@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelservice_harness.errors import CommandFailed
@@ -54,7 +54,10 @@ class Ports:
 
 @dataclass(slots=True, kw_only=True)
 class Triton:
-    """It serves ``artifact`` under its model's name. ``setting``: the one that it serves with."""
+    """It serves ``artifact`` under its model's name.
+
+    ``setting``: the one that it serves with; ``timeout_us``: of waiting, with every setting.
+    """
 
     artifact: Artifact
     repository: Path
@@ -62,7 +65,7 @@ class Triton:
     log: Path
     setting: Setting
     process: subprocess.Popen[bytes]
-    loads: int = field(default=0)
+    timeout_us: int = 0
 
     @property
     def name(self) -> str:
@@ -82,11 +85,15 @@ class Triton:
         """
         if setting == self.setting:
             return
-        text = config(self.name, self.artifact.manifest(), setting)
-        write_config(self.repository / self.name, text)
+        self.write(setting)
         self.post("load")
+
+    def write(self, setting: Setting) -> None:
+        """What the next load, or start, serves with."""
+        manifest = self.artifact.manifest()
+        text = config(self.name, manifest, setting, timeout_us=self.timeout_us)
+        write_config(self.repository / self.name, text)
         self.setting = setting
-        self.loads += 1
 
     def post(self, action: str) -> None:
         """``load`` or ``unload`` the model.
@@ -158,7 +165,13 @@ def words_of(repository: Path, model: str, ports: Ports) -> list[str]:
 
 @contextmanager
 def serving(
-    bench: Bench, artifact: Artifact, setting: Setting, folder: Path, ports: Ports | None = None
+    bench: Bench,
+    artifact: Artifact,
+    setting: Setting,
+    folder: Path,
+    *,
+    ports: Ports | None = None,
+    timeout_us: int = 0,
 ) -> Iterator[Triton]:
     """A Triton that is ready, and gone afterwards. ``folder``: for its repository and its log.
 
@@ -168,7 +181,8 @@ def serving(
     name, repository = artifact.model.name, folder / "repository"
     ports = ports or Ports.free()
     folder.mkdir(parents=True, exist_ok=True)
-    lay_out(artifact.folder, config(name, artifact.manifest(), setting), repository, name)
+    text = config(name, artifact.manifest(), setting, timeout_us=timeout_us)
+    lay_out(artifact.folder, text, repository, name)
     prefix, log = region_prefix(repository, name), folder / "triton.log"
     remove_regions(prefix)
     environ = child_environment(bench.variables())
@@ -176,7 +190,7 @@ def serving(
         with started(words_of(repository, name, ports), environ, log) as process:
             triton = Triton(
                 artifact=artifact, repository=repository, ports=ports, log=log, setting=setting,
-                process=process,
+                process=process, timeout_us=timeout_us,
             )  # fmt: skip
             triton.wait_until_ready()
             yield triton
