@@ -29,6 +29,7 @@ from .plan.progress import last_progress
 from .plan.pruning import obsolete_config_maps
 from .plan.report import build_status, changed_conditions
 from .plan.service_plan import Plan, Stage, Wanted, make_plan, resolve
+from .plan.serving import gpu_count
 from .ports import Clock, ClusterPort, Telemetry
 from .settings import Settings
 
@@ -202,7 +203,6 @@ class Reconciler:
         if plan.serving is None:
             return
         serving = plan.serving
-        profile = serving.version.profile
         deployment = m.deployment(
             ref,
             spec=wanted.spec,
@@ -215,7 +215,8 @@ class Reconciler:
                 config_key=serving.config_key,
                 build_key=serving.version.build_key,
                 tuning_key=serving.version.tuning_key,
-                memory_bytes=profile.peak_memory_bytes if profile else None,
+                memory=serving.memory,
+                flags=tuple(m.tuned_flags(serving.version.profile, gpu_count(wanted.spec))),
             ),
         )
         if look.children.deployment is None:

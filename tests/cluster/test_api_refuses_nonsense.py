@@ -28,6 +28,8 @@ OPTIMIZATION = "spec.optimization"
 LABELLED = {"metric": "Accuracy", "dataUri": "s3://b/a.parquet"}
 SERVING = "spec.serving.resources"
 BUILD = "spec.optimization.resources"
+TRAFFIC = "spec.serving.traffic"
+ROWS = "spec.serving.traffic.rowsPerRequest"
 
 
 def service(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -547,6 +549,134 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         SERVING,
         "a GPU cannot be shared",
     ),
+    # traffic
+    (
+        "arrivals in small letters",
+        {f"{TRAFFIC}.arrivals": "poisson"},
+        f"{TRAFFIC}.arrivals",
+        'supported values: "Poisson", "ClosedLoop", "Trace"',
+    ),
+    *(
+        (f"{field} {value!r}", {f"{TRAFFIC}.{field}": value}, f"{TRAFFIC}.{field}", words)
+        for field, value, words in (
+            ("rowsPerSecond", "0", 'from "0.001"'),
+            ("rowsPerSecond", "-1", 'from "0.001"'),
+            ("rowsPerSecond", "250/s", 'from "0.001"'),
+            ("rowsPerSecond", "1000000001", 'to "1000000000"'),
+            ("rowsPerSecond", 250, "must be of type string"),
+            ("repeatedPercent", "-1", 'from "0" to "100"'),
+            ("repeatedPercent", "100.1", 'from "0" to "100"'),
+            ("repeatedPercent", "30 %", 'from "0" to "100"'),
+            ("repeatedPercent", 30, "must be of type string"),
+        )
+    ),
+    *(
+        (
+            f"concurrency {value!r}",
+            {TRAFFIC: {"arrivals": "ClosedLoop", "concurrency": value}},
+            f"{TRAFFIC}.concurrency",
+            words,
+        )
+        for value, words in (
+            (0, "greater than or equal to 1"),
+            (4097, "less than or equal to 4096"),
+            ("8", "must be of type integer"),
+        )
+    ),
+    (
+        "closed loop of nobody",
+        {f"{TRAFFIC}.arrivals": "ClosedLoop"},
+        f"{TRAFFIC}.concurrency",
+        "ClosedLoop needs concurrency",
+    ),
+    (
+        "concurrency of independent clients",
+        {f"{TRAFFIC}.concurrency": 8},
+        f"{TRAFFIC}.concurrency",
+        "for arrivals ClosedLoop alone",
+    ),
+    (
+        "trace that was not recorded",
+        {f"{TRAFFIC}.arrivals": "Trace"},
+        f"{TRAFFIC}.trace",
+        "Trace needs trace.uri",
+    ),
+    (
+        "trace of independent clients",
+        {f"{TRAFFIC}.trace": {"uri": "s3://b/a.csv"}},
+        f"{TRAFFIC}.trace",
+        "for arrivals Trace alone",
+    ),
+    (
+        "trace without uri",
+        {TRAFFIC: {"arrivals": "Trace", "trace": {}}},
+        f"{TRAFFIC}.trace.uri",
+        "Required value",
+    ),
+    *(
+        (
+            f"trace at {uri}",
+            {TRAFFIC: {"arrivals": "Trace", "trace": {"uri": uri}}},
+            f"{TRAFFIC}.trace.uri",
+            words,
+        )
+        for uri, words in (
+            ("/traces/a.csv", "must start with pvc://"),
+            ("file:///etc/passwd", "must start with pvc://"),
+            ("pvc://a/../b", "'.' or '..'"),
+        )
+    ),
+    ("no sizes", {ROWS: []}, ROWS, "at least 1 items"),
+    (
+        "nine sizes",
+        {ROWS: [{"rows": rows, "percent": "12.5"} for rows in range(1, 10)]},
+        ROWS,
+        "at most 8 items",
+    ),
+    (
+        "a size twice",
+        {ROWS: [{"rows": 2, "percent": "50"}, {"rows": 2, "percent": "50"}]},
+        ROWS,
+        "Duplicate value",
+    ),
+    (
+        "half of the requests",
+        {ROWS: [{"rows": 1, "percent": "50"}]},
+        ROWS,
+        "must add up to 100",
+    ),
+    (
+        "more than all of the requests",
+        {ROWS: [{"rows": 1, "percent": "60"}, {"rows": 2, "percent": "40.02"}]},
+        ROWS,
+        "must add up to 100",
+    ),
+    (
+        "requests that are larger than the default batch",
+        {ROWS: [{"rows": 17, "percent": "100"}]},
+        ROWS,
+        "which is 16 when left out",
+    ),
+    (
+        "requests that are larger than the batch",
+        {"spec.serving.maxBatchSize": 4, ROWS: [{"rows": 5, "percent": "100"}]},
+        ROWS,
+        "raise maxBatchSize",
+    ),
+    *(
+        (f"a share of {share}", {ROWS: [share]}, f"{ROWS}[0].{field}", words)
+        for share, field, words in (
+            ({"percent": "100"}, "rows", "Required value"),
+            ({"rows": 1}, "percent", "Required value"),
+            ({"rows": 0, "percent": "100"}, "rows", "greater than or equal to 1"),
+            ({"rows": 1025, "percent": "100"}, "rows", "less than or equal to 1024"),
+            ({"rows": "1", "percent": "100"}, "rows", "must be of type integer"),
+            ({"rows": 1, "percent": 100}, "percent", "must be of type string"),
+            ({"rows": 1, "percent": "all"}, "percent", 'from "0.001" to "100"'),
+            ({"rows": 1, "percent": "0"}, "percent", 'from "0.001" to "100"'),
+            ({"rows": 1, "percent": "101"}, "percent", 'from "0.001" to "100"'),
+        )
+    ),
     # scaling
     (
         "min above max",
@@ -718,6 +848,37 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     (
         "a GPU on both sides",
         {SERVING: {"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": 1}}},
+    ),
+    *(
+        (f"traffic: {words}", {TRAFFIC: traffic})
+        for words, traffic in (
+            ("nothing said", {}),
+            ("a rate", {"rowsPerSecond": "250.5", "repeatedPercent": "100"}),
+            ("clients that wait", {"arrivals": "ClosedLoop", "concurrency": 4096}),
+            (
+                "recorded",
+                {"arrivals": "Trace", "trace": {"uri": "pvc://traces/a.csv"}},
+            ),
+            (
+                "thirds",
+                {"rowsPerRequest": [{"rows": rows, "percent": "33.33"} for rows in (1, 4, 16)]},
+            ),
+            (
+                "eight sizes",
+                {"rowsPerRequest": [{"rows": rows, "percent": "12.5"} for rows in range(1, 9)]},
+            ),
+        )
+    ),
+    (
+        "requests of 1024 rows",
+        {"spec.serving.maxBatchSize": 1024, ROWS: [{"rows": 1024, "percent": "100"}]},
+    ),
+    (
+        "secret for a trace in S3 with a pvc store",
+        {
+            TRAFFIC: {"arrivals": "Trace", "trace": {"uri": "s3://b/a.csv"}},
+            "spec.store": {"uri": "pvc://models/x", "secretName": "s3"},
+        },
     ),
     ("replicas by hand, none", {"spec.scaling.replicas": 0}),
     ("replicas given back", {"spec.scaling.replicas": None}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from modelservice_operator.api import spec as api
 from modelservice_operator.api.spec import ModelServiceSpec, parse_spec
-from modelservice_runtime.contract import build_spec, requests
+from modelservice_operator.api.traffic import MAX_SHARES, SCHEMES
+from modelservice_runtime.contract import build_spec, requests, traffic
 from modelservice_runtime.contract.fields import SpecError
 
 Walk = Callable[..., Any]
@@ -21,7 +23,8 @@ MINIMAL: dict[str, Any] = {
 }
 QUANTITIES = {"cpu": "2", "memory": "3Gi"}
 DIGEST = "sha256:" + "ab" * 32
-#: Every field but the other sources and what belongs to other metrics, none at its default.
+#: Every field but the other sources and what belongs to other metrics and arrivals, none at its
+#: default.
 FULL: dict[str, Any] = {
     "model": {
         "source": {
@@ -56,6 +59,13 @@ FULL: dict[str, Any] = {
         "latencyObjective": {"percentile": "95.5", "milliseconds": 7},
         "maxBatchSize": 3,
         "maxTuningDurationSeconds": 62,
+        "traffic": {
+            "arrivals": "ClosedLoop",
+            "rowsPerSecond": "250.5",
+            "rowsPerRequest": [{"rows": 1, "percent": "75"}, {"rows": 3, "percent": "25"}],
+            "repeatedPercent": "30",
+            "concurrency": 8,
+        },
         "resources": {"requests": QUANTITIES, "limits": {**QUANTITIES, "nvidia.com/gpu": 1}},
     },
     "scaling": {"minReplicas": 2, "maxReplicas": 3, "mode": "Recommend", "replicas": 0},
@@ -65,7 +75,7 @@ FULL: dict[str, Any] = {
 
 
 def with_source(kind: str) -> dict[str, Any]:
-    """FULL with another source, without pruning, and with a metric of the user's own."""
+    """FULL with another source and a trace, without pruning, with a metric of the user's own."""
     document = copy.deepcopy(FULL)
     document["model"]["source"] = {kind: {"uri": "s3://bucket/a", "digest": DIGEST}}
     document["optimization"]["techniques"] = []
@@ -73,6 +83,9 @@ def with_source(kind: str) -> dict[str, Any]:
     evaluation = document["evaluation"]
     del evaluation["labelNames"]
     evaluation |= {"metric": "Entrypoint", "entrypoint": "model:score"}
+    expected = document["serving"]["traffic"]
+    del expected["concurrency"]
+    expected |= {"arrivals": "Trace", "trace": {"uri": "s3://bucket/trace.csv"}}
     return document
 
 
@@ -199,6 +212,7 @@ def test_the_choices_of_mode_are_the_same(spec_schema: Mapping[str, Any]) -> Non
         ("evaluation.metric", requests.METRICS),
         ("evaluation.goals[].type", requests.GOAL_KINDS),
         ("optimization.techniques[]", requests.TECHNIQUES),
+        ("serving.traffic.arrivals", traffic.ARRIVALS),
     ],
 )
 def test_the_words_of_the_contract_are_those_of_the_schema(
@@ -244,12 +258,20 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     """FULL with another value at ``path``, and nothing else in the way of it."""
     document = copy.deepcopy(FULL)
     document["scaling"] |= {"minReplicas": 1, "maxReplicas": 1000}
-    node = document
+    document["serving"]["maxBatchSize"] = 1024
+    document["serving"]["traffic"]["rowsPerRequest"] = [{"rows": 1, "percent": "100"}]
+    node: Any = document
     *parents, last = path.split(".")
     for part in parents:
-        node = node[part]
+        node = node[part.removesuffix("[]")]
+        node = node[0] if part.endswith("[]") else node
     node[last] = value
     return document
+
+
+def error_of(path: str) -> str:
+    """How an error begins that names the field at ``path``."""
+    return rf"^spec\.{re.escape(path.replace('[]', '[0]'))}: "
 
 
 def integers(schema: Mapping[str, Any], walk: Walk) -> list[tuple[str, int, int]]:
@@ -263,12 +285,12 @@ def integers(schema: Mapping[str, Any], walk: Walk) -> list[tuple[str, int, int]
 def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk: Walk) -> None:
     found = integers(spec_schema, walk)
 
-    assert len(found) == 8
+    assert len(found) == 10
     for path, low, high in found:
         for value in (low, high):
             assert isinstance(parse_spec(changed(path, value)), ModelServiceSpec)
         for value in (low - 1, high + 1):
-            with pytest.raises(SpecError, match=rf"^spec\.{path}: "):
+            with pytest.raises(SpecError, match=error_of(path)):
                 parse_spec(changed(path, value))
 
 
@@ -281,6 +303,9 @@ def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk
         ("evaluation.confidence", ("0.8", "0.999"), ("0.79", "0.9991", "sure")),
         ("optimization.minSpeedup", ("0", "100"), ("-1", "100.1", "fast")),
         ("serving.latencyObjective.percentile", ("50", "99.9"), ("49.9", "99.91", "p99")),
+        ("serving.traffic.rowsPerSecond", ("0.001", "1e9"), ("0", "1.1e9", "many")),
+        ("serving.traffic.repeatedPercent", ("0", "100"), ("-1", "100.1", "most")),
+        ("serving.traffic.rowsPerRequest[].percent", ("99.99", "100"), ("0", "100.1", "all")),
     ],
 )
 def test_decimals_have_the_bounds_of_the_rules(
@@ -290,8 +315,35 @@ def test_decimals_have_the_bounds_of_the_rules(
     for value in allowed:
         parse_spec(changed(path, value))
     for value in refused:
-        with pytest.raises(SpecError, match=rf"^spec\.{path}: "):
+        with pytest.raises(SpecError, match=error_of(path)):
             parse_spec(changed(path, value))
+
+
+def test_there_may_be_as_many_shares_of_requests_as_the_parser_takes(
+    spec_schema: Mapping[str, Any], walk: Walk
+) -> None:
+    shares = dict(walk(spec_schema))["serving.traffic.rowsPerRequest"]
+
+    assert shares["maxItems"] == MAX_SHARES
+    assert shares["x-kubernetes-list-map-keys"] == ["rows"], "one share for each size"
+
+
+def test_a_trace_may_lie_where_data_may_lie(spec_schema: Mapping[str, Any], walk: Walk) -> None:
+    nodes = dict(walk(spec_schema))
+    rules = nodes["serving.traffic.trace.uri"]["x-kubernetes-validations"]
+
+    assert rules == nodes["evaluation.dataUri"]["x-kubernetes-validations"]
+    assert {scheme.removesuffix("://") for scheme in SCHEMES} == {"pvc", "s3", "https", "http"}
+
+
+def test_rows_beyond_the_largest_batch_are_refused_by_both(spec_schema: Mapping[str, Any]) -> None:
+    document = copy.deepcopy(FULL)
+    document["serving"]["maxBatchSize"] = 2
+    rules = spec_schema["properties"]["serving"]["x-kubernetes-validations"]
+
+    assert any("share.rows <= " in rule["rule"] for rule in rules)
+    with pytest.raises(SpecError, match=r"rowsPerRequest\[1\]\.rows: 3 is more than spec\.serving"):
+        parse_spec(document)
 
 
 def test_min_above_max_is_refused_by_both(spec_schema: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from modelservice_operator.api.spec import parse_spec
 from modelservice_operator.fleet import Verdict
 from modelservice_operator.plan.conditions import Facts
 from modelservice_operator.plan.jobs import Running
+from modelservice_operator.plan.memory import PodMemory, reload_words
 from modelservice_operator.plan.observed import Children, DeploymentSeen, JobSeen
 from modelservice_operator.plan.report import build_status
 from modelservice_operator.plan.service_plan import Plan, Stage
@@ -87,6 +88,8 @@ PROFILE = Profile(
     peak_memory_bytes=2**30,
     load_seconds=1.0,
     hardware="x86-64",
+    reasons=("sentence " * 200,) * 40,
+    report_uri="s3://bucket/artifacts/n/m/tunings/key/1",
 )
 JOB = JobSeen(
     name="m-tune-0123456789-1", kind="tune", key=KEY, attempt=1, state="Running", reason="",
@@ -109,6 +112,7 @@ SERVING = ServingPlan(
         interface=INTERFACE,
     ),
     config_key=KEY,
+    memory=PodMemory(limit_bytes=1, reload_bytes=2),
 )
 
 
@@ -206,6 +210,16 @@ def test_the_kinds_of_job_are_the_same(schema: Mapping[str, Any]) -> None:
 
     assert FULL_STATUS["job"]["kind"] in job["kind"]["enum"]
     assert set(job["kind"]["enum"]) == {"build", "tune"}
+
+
+def test_there_is_room_for_what_the_operator_has_to_add_to_the_reasons(
+    schema: Mapping[str, Any],
+) -> None:
+    reasons = schema["properties"]["status"]["properties"]["tuning"]["properties"]["reasons"]
+    written = FULL_STATUS["tuning"]["reasons"]
+
+    assert len(written) == reasons["maxItems"]
+    assert written[-1] == reload_words(SERVING.memory)
 
 
 def test_the_list_of_decisions_is_as_long_as_the_schema_allows(schema: Mapping[str, Any]) -> None:

@@ -79,7 +79,8 @@ def test_what_may_be_left_out_of_spec_has_a_default_or_a_meaning_without(
 ) -> None:
     """Left out without a default: an alternative, a pin, an override, a hand on the replicas.
 
-    And of an evaluation what the data decide, or what belongs to one metric or technique.
+    And of an evaluation what the data decide, or what belongs to one metric or technique; of the
+    traffic what is not known, or what belongs to one kind of arrivals.
     """
     spec = schema["properties"]["spec"]
     missing = {
@@ -112,6 +113,9 @@ def test_what_may_be_left_out_of_spec_has_a_default_or_a_meaning_without(
         "optimization.resources.limits.memory",
         "serving.resources.requests",
         "serving.resources.limits",
+        "serving.traffic.rowsPerSecond",
+        "serving.traffic.concurrency",
+        "serving.traffic.trace",
         "scaling.replicas",
         "store",
         "store.secretName",

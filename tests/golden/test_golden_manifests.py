@@ -19,8 +19,13 @@ from modelservice_operator import manifests as m
 from modelservice_operator.manifests.deployment import ServingVersion
 from modelservice_operator.plan.service_plan import make_plan, resolve
 from modelservice_operator.plan.serving import Version, plan_serving
-from modelservice_runtime.contract.model_config import render_pbtxt
-from modelservice_runtime.contract.requests import TuneRequest
+from modelservice_runtime.contract.model_config import (
+    TENSORRT_BACKEND,
+    RateLimitedResource,
+    render_pbtxt,
+)
+from modelservice_runtime.contract.requests import TENSORRT, TuneRequest
+from modelservice_runtime.contract.store_layout import tuning_uri
 
 FOLDER = Path(__file__).parent / "expected"
 SETTINGS = samples.settings()
@@ -62,6 +67,7 @@ def tune() -> dict[str, Any]:
         cpu=1.0,
         memory_limit_bytes=2 << 30,
         duration_seconds=900,
+        report_uri=tuning_uri(WANTED.store.uri, "demo", "tiny", "t" * 40, 1),
     )
     return m.tune_job(
         WANTED.ref,
@@ -87,7 +93,7 @@ def deployment() -> dict[str, Any]:
             config_key=SERVING.config_key,
             build_key=VERSION.build_key,
             tuning_key=VERSION.tuning_key,
-            memory_bytes=samples.profile().peak_memory_bytes,
+            memory=SERVING.memory,
         ),
     )
 
@@ -119,3 +125,16 @@ def test_objects_are_as_reviewed(name: str) -> None:
 
 def test_the_triton_configuration_is_as_reviewed() -> None:
     compare("config.pbtxt", render_pbtxt(SERVING.config))
+
+
+def test_a_triton_configuration_with_everything_is_as_reviewed() -> None:
+    everything = dataclasses.replace(
+        SERVING.config,
+        engine=TENSORRT,
+        backend=TENSORRT_BACKEND,
+        response_cache=True,
+        cuda_graphs=True,
+        priority_levels=2,
+        rate_limiter=(RateLimitedResource(name="cores", count=4, priority=2),),
+    )
+    compare("config-everything.pbtxt", render_pbtxt(everything))

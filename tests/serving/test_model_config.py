@@ -17,6 +17,7 @@ from modelservice_runtime.contract.model_config import (
     TRITON_BACKENDS,
     BackendError,
     ModelConfig,
+    RateLimitedResource,
     backend_for,
     render_pbtxt,
 )
@@ -33,6 +34,9 @@ SPECS = st.builds(
     dims=st.lists(st.integers(1, 1000) | st.just(-1), max_size=4).map(tuple),
 )
 SPEC_LISTS = st.lists(SPECS, min_size=1, max_size=3, unique_by=lambda spec: spec.name).map(tuple)
+RESOURCES = st.builds(
+    RateLimitedResource, name=NAMES, count=st.integers(1, 64), priority=st.integers(1, 9)
+)
 CONFIGS = st.builds(
     ModelConfig,
     name=NAMES,
@@ -50,6 +54,10 @@ CONFIGS = st.builds(
     warmup_batch_sizes=st.lists(st.integers(1, 64), max_size=3, unique=True).map(tuple),
     warmup_inputs=SPEC_LISTS,
     gpu=st.booleans(),
+    response_cache=st.booleans(),
+    cuda_graphs=st.booleans(),
+    priority_levels=st.integers(0, 5),
+    rate_limiter=st.lists(RESOURCES, max_size=3).map(tuple),
 )
 
 
@@ -105,7 +113,7 @@ def test_the_queue_is_as_the_value_says(config: ModelConfig) -> None:
     parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
     batching = parsed.dynamic_batching
     timeout = config.queue_timeout_microseconds
-    batches = config.max_batch_size > 1 or timeout > 0
+    batches = config.max_batch_size > 1 or timeout > 0 or config.priority_levels > 0
     assert parsed.HasField("dynamic_batching") == batches
     if batches:
         assert batching.max_queue_delay_microseconds == config.queue_delay_microseconds
@@ -113,6 +121,40 @@ def test_the_queue_is_as_the_value_says(config: ModelConfig) -> None:
     policy = batching.default_queue_policy
     assert policy.default_timeout_microseconds == timeout
     assert policy.timeout_action == pb.ModelQueuePolicy.REJECT
+
+
+@given(CONFIGS)
+def test_every_priority_waits_as_long_as_any(config: ModelConfig) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    batching, levels = parsed.dynamic_batching, config.priority_levels
+    assert batching.priority_levels == levels
+    assert batching.default_priority_level == (levels // 2 + 1 if levels else 0)
+    assert batching.default_priority_level <= levels
+    policies = dict(batching.priority_queue_policy)
+    waits = config.queue_timeout_microseconds
+    assert sorted(policies) == (list(range(1, levels + 1)) if waits else [])
+    assert all(policy == batching.default_queue_policy for policy in policies.values())
+
+
+@given(CONFIGS)
+def test_answers_are_kept_and_graphs_captured_where_the_value_says_so(config: ModelConfig) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    assert parsed.response_cache.enable == config.response_cache
+    graphs = config.cuda_graphs and config.engine == TENSORRT
+    assert parsed.optimization.cuda.graphs == graphs
+    assert parsed.HasField("optimization") == graphs
+
+
+@given(CONFIGS)
+def test_an_instance_needs_what_the_value_says(config: ModelConfig) -> None:
+    (group,) = text_format.Parse(render_pbtxt(config), pb.ModelConfig()).instance_group
+    assert group.HasField("rate_limiter") == bool(config.rate_limiter)
+    limiter = group.rate_limiter
+    assert [(r.name, r.count) for r in limiter.resources] == [
+        (wanted.name, wanted.count) for wanted in config.rate_limiter
+    ]
+    if config.rate_limiter:
+        assert limiter.priority == max(wanted.priority for wanted in config.rate_limiter)
 
 
 @given(CONFIGS)

@@ -14,7 +14,7 @@ from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
 from modelservice_runtime.contract import exit_codes
-from modelservice_runtime.contract.model_config import render_pbtxt
+from modelservice_runtime.contract.model_config import RateLimitedResource, render_pbtxt
 from modelservice_runtime.serve import shared_memory
 
 PodOf = Callable[..., Pod]
@@ -120,6 +120,35 @@ def test_a_request_that_waits_too_long_is_refused_in_words(pod_of: PodOf) -> Non
     assert {(error.status(), error.message()) for error in refused} == {
         ("StatusCode.UNAVAILABLE", "Request timeout expired")
     }
+
+
+def noting(answered: list[int], number: int) -> Callable[[object, object], None]:
+    """A callback that notes whose answer came."""
+
+    def received(result: object, error: object) -> None:
+        del result
+        assert error is None
+        answered.append(number)
+
+    return received
+
+
+def test_an_urgent_request_goes_past_those_that_wait(pod_of: PodOf) -> None:
+    """The first runs at once; of the others the one that names priority 1 is next."""
+    pod = pod_of(
+        slow(60, per_row=False),
+        max_batch_size=1,
+        priority_levels=2,
+        rate_limiter=(RateLimitedResource(name="cores", count=1),),
+    ).started()
+    answered: list[int] = []
+    given = tensors({"x": np.zeros((1, 1), np.float32)})
+    with pod.client() as client:
+        for number, priority in enumerate([0, 0, 0, 0, 1]):
+            callback = noting(answered, number)
+            client.async_infer("tiny", given, callback, priority=priority)
+        eventually(lambda: len(answered) == 5)
+    assert answered.index(4) < answered.index(3)
 
 
 def test_triton_serves_with_the_configuration_that_was_written(pod_of: PodOf) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelservice_operator.api import names
 from modelservice_operator.api.service import ServiceKey, ServiceRef
-from modelservice_operator.api.spec import ModelServiceSpec, Scaling, parse_spec
+from modelservice_operator.api.spec import ModelServiceSpec, Scaling, Serving, parse_spec
 from modelservice_operator.fleet import ServiceView
 from modelservice_operator.plan.observed import (
     FAILED,
@@ -55,6 +55,11 @@ def settings() -> Settings:
 def spec(**changes: Any) -> ModelServiceSpec:
     """The parsed minimal spec, fields replaced."""
     return dataclasses.replace(parse_spec(MINIMAL_SPEC), **changes)
+
+
+def serving(**changes: Any) -> Serving:
+    """How the minimal spec is served, fields replaced."""
+    return dataclasses.replace(spec().serving, **changes)
 
 
 def built(**changes: Any) -> ModelServiceSpec:
@@ -135,6 +140,8 @@ def profile(digest: str = "sha256:" + "a" * 64, **changes: Any) -> Profile:
         peak_memory_bytes=300 << 20,
         load_seconds=2.0,
         hardware="test",
+        reasons=("batch 8 keeps the goal",),
+        report_uri="pvc://models/artifacts/demo/tiny/tunings/t/1",
     )
     return dataclasses.replace(base, **changes)
 
@@ -153,8 +160,8 @@ def build_result(key: str, digest: str = "sha256:" + "a" * 64, **changes: Any) -
     )
 
 
-def tune_result(key: str, digest: str = "sha256:" + "a" * 64) -> str:
-    """A successful tuning's result as it is kept."""
+def tune_result(key: str, digest: str = "sha256:" + "a" * 64, **changes: Any) -> str:
+    """A successful tuning's result as it is kept, fields of its profile replaced."""
     return dumps(
         TuneResult(
             key=key,
@@ -162,7 +169,7 @@ def tune_result(key: str, digest: str = "sha256:" + "a" * 64) -> str:
             outcome=SUCCEEDED,
             reason="Tuned",
             message="batch 8, 2 instances",
-            profile=profile(digest),
+            profile=profile(digest, **changes),
         )
     )
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import operator_samples as samples
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from modelservice_operator import manifests as m
 from modelservice_operator.api import names
@@ -16,9 +14,11 @@ from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Resources, Store
 from modelservice_operator.manifests.deployment import PRE_STOP_SECONDS, ServingVersion
 from modelservice_operator.manifests.storage import claim_volumes
+from modelservice_operator.plan.memory import PodMemory
 from modelservice_operator.plan.serving import Version, plan_serving
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import loads
+from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.requests import (
     BuildRequest,
     EvaluationRequest,
@@ -27,6 +27,7 @@ from modelservice_runtime.contract.requests import (
     SourceRequest,
     TuneRequest,
 )
+from modelservice_runtime.contract.traffic import TRACE, Traffic
 
 SETTINGS = samples.settings()
 RUNTIME = SETTINGS.runtimes["triton"]
@@ -49,9 +50,9 @@ def build_request(**changes: Any) -> BuildRequest:
     return dataclasses.replace(base, **changes)
 
 
-def tune_request() -> TuneRequest:
+def tune_request(**changes: Any) -> TuneRequest:
     """A tuning of the sample artifact."""
-    return TuneRequest(
+    base = TuneRequest(
         namespace="demo",
         name="tiny",
         tuning_key="t" * 40,
@@ -64,24 +65,27 @@ def tune_request() -> TuneRequest:
         cpu=1,
         memory_limit_bytes=0,
         duration_seconds=600,
+        report_uri="pvc://models/artifacts/demo/tiny/tunings/t/1",
     )
+    return dataclasses.replace(base, **changes)
 
 
-def serving(memory: int | None = None) -> ServingVersion:
-    """The sample artifact, tuned."""
+def serving(**changes: Any) -> ServingVersion:
+    """The sample artifact, tuned, fields replaced."""
     version = Version(
         artifact=samples.artifact(), build_key="b", profile=samples.profile(), tuning_key="t"
     )
     plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
     assert plan is not None
-    return ServingVersion(
+    base = ServingVersion(
         artifact=version.artifact,
         config=plan.config,
         config_key=plan.config_key,
         build_key="b",
         tuning_key="t",
-        memory_bytes=memory,
+        memory=plan.memory,
     )
+    return dataclasses.replace(base, **changes)
 
 
 def the_build(store: Store = SETTINGS.store, **request: Any) -> dict[str, Any]:
@@ -100,11 +104,11 @@ def the_shared_build(pods: int = 3) -> dict[str, Any]:
     return the_build(optimization=OptimizationRequest(parallelism=pods))
 
 
-def the_tuning() -> dict[str, Any]:
-    """The tune Job."""
+def the_tuning(**request: Any) -> dict[str, Any]:
+    """The tune Job, fields of its request replaced."""
     return m.tune_job(
         samples.ref(),
-        request=tune_request(),
+        request=tune_request(**request),
         spec=samples.spec(),
         store=SETTINGS.store,
         runtime=RUNTIME,
@@ -112,7 +116,7 @@ def the_tuning() -> dict[str, Any]:
     )
 
 
-def the_deployment(memory: int | None = None, **spec: Any) -> dict[str, Any]:
+def the_deployment(version: ServingVersion | None = None, **spec: Any) -> dict[str, Any]:
     """The serving Deployment."""
     return m.deployment(
         samples.ref(),
@@ -120,7 +124,7 @@ def the_deployment(memory: int | None = None, **spec: Any) -> dict[str, Any]:
         store=S3,
         runtime=RUNTIME,
         settings=SETTINGS,
-        serving=serving(memory),
+        serving=version or serving(),
     )
 
 
@@ -288,18 +292,132 @@ def test_another_configuration_is_another_template() -> None:
     assert annotations == {names.CONFIG_ANNOTATION: serving().config_key}
 
 
-@given(st.integers(0, 8 << 30))
-def test_planned_memory_is_asked_for_and_never_above_the_limit(measured: int) -> None:
-    resources = pod_of(the_deployment(measured))["containers"][0]["resources"]
-    request, limit = resources["requests"]["memory"], 2 << 30
-    if request != "1Gi":
-        assert measured <= int(request) or int(request) == limit
-        assert int(request) <= limit
+def memory_of(container: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Request and limit as they are written."""
+    resources = container["resources"]
+    return resources["requests"].get("memory"), resources["limits"].get("memory")
 
 
-def test_the_tuner_has_room_for_the_load_generator() -> None:
+@pytest.mark.parametrize(
+    ("memory", "written"),
+    [
+        (PodMemory(request_bytes=1 << 30, limit_bytes=2 << 30), ("1Gi", "2Gi")),
+        (PodMemory(request_bytes=1280 << 20, limit_bytes=2 << 30), ("1280Mi", "2Gi")),
+        (PodMemory(request_bytes=1536 << 20, limit_bytes=3 << 30), ("1536Mi", "3072Mi")),
+        (PodMemory(request_bytes=(1 << 30) + 1, limit_bytes=2 << 30), ("1073741825", "2Gi")),
+    ],
+    ids=["as the spec says", "planned", "raised", "not a round number"],
+)
+def test_both_containers_get_the_memory_of_the_plan(
+    memory: PodMemory, written: tuple[str, str]
+) -> None:
+    pod = pod_of(the_deployment(serving(memory=memory)))
+    assert [memory_of(container) for container in containers(pod)] == [written, written]
+    assert pod["containers"][0]["resources"]["limits"]["cpu"] == "1", "the rest stays"
+
+
+def test_a_pod_without_a_limit_in_the_spec_gets_the_planned_one() -> None:
+    memory = PodMemory(request_bytes=512 << 20, limit_bytes=640 << 20)
+    pod = pod_of(
+        the_deployment(serving(memory=memory), serving=samples.serving(resources=Resources()))
+    )
+    assert memory_of(pod["containers"][0]) == ("512Mi", "640Mi")
+
+
+@pytest.mark.parametrize(
+    ("shared", "size"), [(64 << 20, "64Mi"), (192 << 20, "192Mi"), (1 << 30, "1024Mi")]
+)
+def test_shared_memory_is_as_large_as_planned(shared: int, size: str) -> None:
+    pod = pod_of(the_deployment(serving(memory=PodMemory(shared_bytes=shared))))
+    (volume,) = [item for item in pod["volumes"] if item["name"] == "shm"]
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": size}
+
+
+@pytest.mark.parametrize("raised", ["", "t:1:2"])
+def test_a_raise_is_remembered_on_the_deployment_and_not_on_its_pods(raised: str) -> None:
+    manifest = the_deployment(serving(memory=PodMemory(raised=raised)))
+    kept = manifest["metadata"]["annotations"].get(names.MEMORY_RAISED_ANNOTATION)
+    assert kept == (raised or None)
+    annotations = manifest["spec"]["template"]["metadata"]["annotations"]
+    assert names.MEMORY_RAISED_ANNOTATION not in annotations
+
+
+ON_GPU = samples.profile(
+    memory=dataclasses.replace(samples.profile().memory, gpu_load_limit=0.85),
+    pinned_memory_bytes=256 << 20,
+)
+
+
+@pytest.mark.parametrize(
+    ("profile", "gpus", "flags"),
+    [
+        (None, 2, []),
+        (samples.profile(), 0, []),
+        (samples.profile(), 1, []),
+        (samples.profile(response_cache_bytes=1000), 0, ["--cache-config=local,size=1000"]),
+        (ON_GPU, 0, []),
+        (
+            ON_GPU,
+            2,
+            [
+                "--model-load-gpu-limit=0:0.85",
+                "--model-load-gpu-limit=1:0.85",
+                "--pinned-memory-pool-byte-size=268435456",
+            ],
+        ),
+    ],
+    ids=["not tuned", "a CPU", "nothing measured there", "a cache", "no GPU any more", "two GPUs"],
+)
+def test_triton_is_told_what_was_measured(
+    profile: Profile | None, gpus: int, flags: list[str]
+) -> None:
+    assert m.tuned_flags(profile, gpus) == flags
+
+
+def test_measured_flags_come_behind_the_own_ones() -> None:
+    """They replace flags of the start wrapper that have the same name."""
+    (triton,) = pod_of(the_deployment(serving(flags=("--cache-config=local,size=1",))))[
+        "containers"
+    ]
+    args = triton["args"]
+    assert args.index("--") < args.index("--cache-config=local,size=1") == len(args) - 1
+
+
+def test_the_tuner_has_room_for_two_versions_of_the_model_and_for_itself() -> None:
     resources = pod_of(the_tuning())["containers"][0]["resources"]
-    assert int(resources["limits"]["memory"]) == 3 << 30
+    assert int(resources["limits"]["memory"]) == (2 * 2 + 1) << 30
+    assert resources["requests"] == {"cpu": "1", "memory": "1Gi"}, "nothing more is set aside"
+
+
+def mounted(manifest: dict[str, Any]) -> dict[str, bool]:
+    """Claims' paths in the first container, and whether they are read-only."""
+    mounts = pod_of(manifest)["containers"][0]["volumeMounts"]
+    return {item["mountPath"]: item["readOnly"] for item in mounts if "readOnly" in item}
+
+
+def test_a_tuning_writes_its_report_and_only_reads_the_artifact_and_the_trace() -> None:
+    trace = Traffic(arrivals=TRACE, trace_uri="pvc://traces/monday.csv")
+    job = the_tuning(artifact_uri="pvc://earlier/a", report_uri="pvc://models/b", traffic=trace)
+    assert mounted(job) == {
+        "/mnt/pvc/earlier": True,
+        "/mnt/pvc/models": False,
+        "/mnt/pvc/traces": True,
+    }
+
+
+def test_a_tuning_of_an_artifact_in_the_store_mounts_one_claim() -> None:
+    assert mounted(the_tuning()) == {"/mnt/pvc/models": False}
+
+
+def test_a_tuning_without_a_report_writes_nowhere() -> None:
+    assert mounted(the_tuning(report_uri="")) == {"/mnt/pvc/models": True}
+
+
+def test_what_the_tuner_compiles_goes_where_it_may_write() -> None:
+    (container,) = pod_of(the_tuning())["containers"]
+    env = {item["name"]: item["value"] for item in container["env"]}
+    assert env["NUMBA_CACHE_DIR"].startswith("/tmp/")  # noqa: S108 - in the pod
+    assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}  # noqa: S108
 
 
 def test_a_gpu_is_asked_for_where_the_spec_says_so() -> None:

@@ -15,7 +15,14 @@ from modelservice_operator.plan.observed import (
     SUCCEEDED,
     JobSeen,
     parse_children,
+    parse_deployment,
+    parse_pod,
 )
+
+#: As the kubelet reports them: by the kernel, by itself, by somebody.
+KILLED = {"exitCode": 137, "reason": "OOMKilled"}
+CRASHED = {"exitCode": 1, "reason": "Error"}
+STOPPED = {"exitCode": 137, "reason": "Error"}
 
 
 def a_job(**status: Any) -> dict[str, Any]:
@@ -96,6 +103,69 @@ def test_a_job_whose_index_0_has_failed_has_ended_though_others_still_run(indexe
 def test_the_failure_of_another_index_ends_nothing(indexes: str) -> None:
     job = seen(a_job(failedIndexes=indexes), a_pod("main", 0), a_pod("helper", 1, code=137))
     assert (job.state, job.lingering) == (RUNNING, False)
+
+
+def a_serving_pod(**status: Any) -> dict[str, Any]:
+    """A pod as the API shows it, with 1 GiB of memory and 2 at most."""
+    memory = {"requests": {"memory": "1Gi"}, "limits": {"memory": "2147483648"}}
+    labels = {names.COMPONENT_LABEL: names.SERVING}
+    meta = {"name": "tiny-1", "labels": labels, "creationTimestamp": NOW.isoformat()}
+    spec = {"containers": [{"name": "triton", "resources": memory}]}
+    return {"metadata": meta, "spec": spec, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("status", "out_of_memory"),
+    [
+        ({}, False),
+        ({"containerStatuses": [{"state": {"running": {}}}]}, False),
+        ({"containerStatuses": [{"state": {"terminated": KILLED}}]}, True),
+        (
+            {
+                "containerStatuses": [
+                    {"state": {"running": {}}, "lastState": {"terminated": KILLED}}
+                ]
+            },
+            True,
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {"state": {"terminated": CRASHED}, "lastState": {"terminated": KILLED}}
+                ]
+            },
+            True,
+        ),
+        ({"containerStatuses": [{"state": {"terminated": STOPPED}}]}, False),
+        ({"initContainerStatuses": [{"state": {"terminated": KILLED}}]}, True),
+    ],
+    ids=[
+        "not started",
+        "runs",
+        "killed for its memory",
+        "runs again",
+        "crashed since",
+        "killed by somebody",
+        "killed while it fetched",
+    ],
+)
+def test_a_pod_tells_its_memory_and_whether_it_was_killed_for_it(
+    status: dict[str, Any], *, out_of_memory: bool
+) -> None:
+    pod = parse_pod(a_serving_pod(**status))
+    assert pod.out_of_memory == out_of_memory
+    assert (pod.memory_request_bytes, pod.memory_limit_bytes) == (1 << 30, 2 << 30)
+
+
+def test_a_pod_without_resources_has_none() -> None:
+    pod = parse_pod(a_pod("first", None))
+    assert (pod.memory_request_bytes, pod.memory_limit_bytes) == (0, 0)
+
+
+def test_what_was_raised_is_read_back_from_the_deployment() -> None:
+    meta = {"generation": 1, "annotations": {names.MEMORY_RAISED_ANNOTATION: "t:1:2"}}
+    assert parse_deployment({"metadata": meta, "spec": {}}).memory_raised == "t:1:2"
+    assert parse_deployment({"metadata": {"generation": 1}, "spec": {}}).memory_raised == ""
 
 
 def test_a_job_that_the_cluster_calls_failed_does_not_linger() -> None:

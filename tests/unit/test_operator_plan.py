@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import timedelta
 
 import operator_samples as samples
@@ -27,13 +28,15 @@ from modelservice_operator.plan.serving import Version, choose_version, plan_ser
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.profile import ServedSetting
 from modelservice_runtime.contract.requests import (
     EvaluationRequest,
     OptimizationRequest,
     ParityTolerance,
     SourceRequest,
 )
-from modelservice_runtime.contract.results import REJECTED, BuildResult
+from modelservice_runtime.contract.results import REJECTED, BuildResult, VariantSummary
+from modelservice_runtime.contract.traffic import Traffic
 
 SETTINGS = samples.settings()
 RUNTIME = SETTINGS.runtimes["triton"]
@@ -181,6 +184,16 @@ def test_the_tuning_key_follows_the_goal_and_the_artifact() -> None:
     assert tuning_key(faster, runtime, "sha256:a") != key
 
 
+def test_the_tuning_key_follows_the_traffic() -> None:
+    spec, runtime = samples.spec(), SETTINGS.runtimes["triton"]
+    keys = {
+        tuning_key(samples.spec(serving=samples.serving(traffic=traffic)), runtime, "sha256:a")
+        for traffic in (Traffic(), Traffic(rows_per_second=9.0), Traffic(repeated_percent=9.0))
+    }
+    assert len(keys) == 3
+    assert tuning_key(spec, runtime, "sha256:a") in keys, "nothing said is the default"
+
+
 def plan_with(**children: object) -> Plan:
     """The plan of the minimal wish."""
     return make_plan(wanted(), samples.children(**children), SETTINGS, NOW)
@@ -188,6 +201,7 @@ def plan_with(**children: object) -> Plan:
 
 BUILD_KEY = build_key(samples.spec(), SETTINGS.store, SETTINGS.runtimes["triton"], {})
 DIGEST = samples.artifact().digest
+MEASURED = ServedSetting(variant=samples.COMPILED.name, max_batch_size=8, instances=2, threads=1)
 TUNE_KEY = tuning_key(samples.spec(), SETTINGS.runtimes["triton"], DIGEST)
 
 
@@ -207,6 +221,56 @@ def test_a_built_service_is_served_at_batch_1_while_it_is_tuned() -> None:
     assert plan.serving.config.max_batch_size == 1
     assert plan.serving.config.queue_timeout_microseconds == 0
     assert plan.serving.config.variant == samples.QUANTIZED.name, "the builder's choice"
+
+
+def test_a_tuning_is_asked_for_the_traffic_and_a_report_in_the_store() -> None:
+    traffic = Traffic(rows_per_second=250.0)
+    wish = wanted(serving=samples.serving(traffic=traffic))
+    seen = samples.children(results={(names.BUILD, BUILD_KEY): samples.build_result(BUILD_KEY)})
+    plan = make_plan(wish, seen, SETTINGS, NOW)
+    assert plan.start_tune is not None
+    assert plan.start_tune.traffic == traffic
+    key = plan.start_tune.tuning_key
+    assert plan.start_tune.report_uri == f"pvc://models/artifacts/demo/tiny/tunings/{key}/1"
+    assert plan.start_tune.current is None, "nothing tuned serves yet"
+
+
+@pytest.mark.parametrize(
+    ("variants", "current"),
+    [
+        ((samples.QUANTIZED, samples.COMPILED), MEASURED),
+        ((samples.QUANTIZED,), None),
+    ],
+    ids=["it has the variant that serves", "it has not"],
+)
+def test_a_tuning_is_compared_with_what_serves(
+    variants: tuple[VariantSummary, ...], current: ServedSetting | None
+) -> None:
+    results = {
+        (names.BUILD, BUILD_KEY): samples.build_result(BUILD_KEY, "sha256:new", variants=variants),
+        (names.BUILD, "old"): samples.build_result("old"),
+        (names.TUNE, "before"): samples.tune_result("before"),
+    }
+    deployed = samples.deployment(build_key="old", tuning_key="before")
+    plan = plan_with(results=results, deployment=deployed)
+    assert plan.start_tune is not None
+    assert plan.start_tune.current == current
+
+
+def test_a_result_of_an_earlier_operator_is_measured_again() -> None:
+    """It lacks the memory plan; the pods go on, and no look fails on it."""
+    old = json.loads(samples.tune_result(TUNE_KEY))
+    del old["profile"]["memory"], old["profile"]["throughputRowsPerSecond"]
+    results = {
+        (names.BUILD, BUILD_KEY): samples.build_result(BUILD_KEY),
+        (names.TUNE, TUNE_KEY): json.dumps(old),
+    }
+    deployed = samples.deployment(build_key=BUILD_KEY, tuning_key=TUNE_KEY)
+    plan = plan_with(results=results, deployment=deployed)
+    assert plan.start_tune is not None
+    assert plan.start_tune.tuning_key == TUNE_KEY
+    assert plan.serving is not None
+    assert plan.serving.version.profile is None
 
 
 def test_a_tuned_service_is_served_as_measured() -> None:
@@ -333,6 +397,17 @@ def test_a_model_runs_on_the_gpu_that_its_pods_ask_for(
     plan = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec(serving=serving))
     assert plan is not None
     assert plan.config.gpu == gpu
+
+
+def test_what_was_measured_with_cache_and_graphs_is_served_with_them() -> None:
+    measured = samples.profile("sha256:new", response_cache_bytes=1000, cuda_graphs=True)
+    version = dataclasses.replace(NEW_TUNED, profile=measured)
+    plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
+    assert plan is not None
+    assert (plan.config.response_cache, plan.config.cuda_graphs) == (True, True)
+    untuned = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec())
+    assert untuned is not None
+    assert (untuned.config.response_cache, untuned.config.cuda_graphs) == (False, False)
 
 
 def test_pods_stay_as_they_are_where_the_runtime_runs_no_variant_at_all() -> None:

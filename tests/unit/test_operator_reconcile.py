@@ -18,6 +18,7 @@ from modelservice_operator.fleet import Fleet
 from modelservice_operator.reconcile import Reconciler
 from modelservice_operator.telemetry import OperatorTelemetry
 from modelservice_runtime.contract.codec import dumps
+from modelservice_runtime.contract.profile import MemoryPlan
 from modelservice_runtime.contract.results import BuildResult
 
 KEY = ServiceKey("demo", "tiny")
@@ -148,6 +149,35 @@ class World:
             "readyReplicas": count,
             "updatedReplicas": count,
         }
+
+    def pod_is_killed(self, name: str) -> None:
+        """A pod of the Deployment's template is killed for its memory; no replica answers."""
+        deployment = self.cluster.objects["Deployment", *KEY]
+        deployment["status"] |= {"readyReplicas": 0}
+        template = deployment["spec"]["template"]
+        ended = {"exitCode": 137, "reason": "OOMKilled"}
+        self.cluster.add(
+            {
+                "kind": "Pod",
+                "metadata": {"namespace": "demo", "name": name, **template["metadata"]},
+                "spec": template["spec"],
+                "status": {
+                    "containerStatuses": [
+                        {
+                            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                            "lastState": {"terminated": ended},
+                        }
+                    ]
+                },
+            }
+        )
+
+    @property
+    def memory(self) -> tuple[str, str]:
+        """Request and limit of the serving container."""
+        spec = self.cluster.objects["Deployment", *KEY]["spec"]["template"]["spec"]
+        resources = spec["containers"][0]["resources"]
+        return resources["requests"]["memory"], resources["limits"]["memory"]
 
 
 @pytest.fixture
@@ -411,3 +441,148 @@ def test_transition_times_move_only_with_the_status(world: World) -> None:
     world.clock.advance(60)
     world.built()
     assert world.condition("Ready")["lastTransitionTime"] == before
+
+
+def tuned(world: World) -> None:
+    """The service is tuned, and its one replica answers."""
+    world.built()
+    world.end_job(names.TUNE, samples.tune_result(world.key_of(names.TUNE)))
+    world.look()
+    world.pods_answer()
+    world.look()
+
+
+def warnings_about(world: World, reason: str) -> list[str]:
+    """Words of the warnings for a reason."""
+    return [
+        words for type_, why, words in world.cluster.events if (type_, why) == ("Warning", reason)
+    ]
+
+
+def test_a_pod_that_is_killed_for_its_memory_gets_more_once_and_that_is_said(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    tuned(world)
+    assert world.memory == ("1Gi", "2Gi")
+    world.pod_is_killed("first")
+    world.look()
+    assert world.memory == ("1536Mi", "3072Mi")
+    available = world.condition("Available")
+    assert (available["status"], available["reason"]) == ("False", "MemoryRaised")
+    assert "a request of 1536 MiB and a limit of 3072 MiB" in available["message"]
+    assert warnings_about(world, "MemoryRaised") == [available["message"]]
+    assert available["message"] in caplog.text
+    del world.cluster.objects["Pod", "demo", "first"]
+    world.pods_answer()
+    world.look()
+    assert world.memory == ("1536Mi", "3072Mi"), "it is remembered without the pod"
+    assert world.condition("Available")["status"] == "True"
+    assert "raised once" in world.condition("Ready")["message"]
+
+
+def test_a_pod_that_is_killed_again_is_not_given_more_and_a_person_is_told(world: World) -> None:
+    tuned(world)
+    world.pod_is_killed("first")
+    world.look()
+    world.pod_is_killed("second")
+    world.look()
+    assert world.memory == ("1536Mi", "3072Mi")
+    available = world.condition("Available")
+    assert available["reason"] == "OutOfMemory"
+    assert "raise spec.serving.resources.limits.memory" in available["message"]
+    assert warnings_about(world, "OutOfMemory") == [available["message"]]
+
+
+def test_more_memory_ends_with_the_tuning_it_was_for(world: World) -> None:
+    tuned(world)
+    world.pod_is_killed("first")
+    world.look()
+    spec = copy.deepcopy(dict(samples.MINIMAL_SPEC))
+    spec["serving"]["latencyObjective"]["milliseconds"] = 50
+    world.apply(spec, generation=2)
+    world.look()
+    assert world.memory == ("1536Mi", "3072Mi"), "what was tuned serves until the new one is"
+    world.end_job(names.TUNE, samples.tune_result(world.key_of(names.TUNE)))
+    del world.cluster.objects["Pod", "demo", "first"]
+    world.look()
+    assert world.memory == ("1Gi", "2Gi")
+    annotations = world.cluster.objects["Deployment", *KEY]["metadata"]["annotations"]
+    assert names.MEMORY_RAISED_ANNOTATION not in annotations
+
+
+def test_pods_that_do_not_start_for_another_reason_are_not_blamed_on_the_memory(
+    world: World,
+) -> None:
+    tuned(world)
+    world.pod_is_killed("first")
+    world.look()
+    pod = copy.deepcopy(world.cluster.objects["Pod", "demo", "first"])
+    pod["metadata"]["name"] = "second"
+    pod["status"] = {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}
+    world.cluster.add(pod)
+    world.look()
+    assert world.condition("Available")["reason"] == "PodsFailing"
+    assert "ErrImagePull" in world.condition("Available")["message"]
+
+
+def memory_plan(request: int, limit: int) -> MemoryPlan:
+    """A plan in MiB."""
+    return MemoryPlan(request_bytes=request << 20, limit_bytes=limit << 20, shared_memory_bytes=0)
+
+
+def end_tuning(world: World, memory: MemoryPlan) -> None:
+    """The tuning of a built service ends with this plan, and one replica answers."""
+    world.built()
+    result = samples.tune_result(world.key_of(names.TUNE), memory=memory)
+    world.end_job(names.TUNE, result)
+    world.look()
+    world.pods_answer()
+    world.look()
+
+
+def test_a_setting_that_cannot_be_reloaded_in_place_is_served_and_that_is_said(
+    world: World,
+) -> None:
+    end_tuning(world, memory_plan(1300, 2500))
+    assert world.memory == ("1344Mi", "2Gi")
+    tuned_condition = world.condition("Tuned")
+    assert tuned_condition["status"] == "True"
+    assert "replaces the pods" in tuned_condition["message"]
+    assert "replaces the pods" in world.status["tuning"]["reasons"][-1]
+    assert world.status["tuning"]["memoryRequestBytes"] == 1344 << 20
+
+
+def test_a_setting_that_does_not_fit_the_limit_is_not_served_and_that_is_said(
+    world: World,
+) -> None:
+    end_tuning(world, memory_plan(2500, 4000))
+    assert world.memory == ("1Gi", "2Gi")
+    tuned_condition = world.condition("Tuned")
+    assert (tuned_condition["status"], tuned_condition["reason"]) == ("False", "MemoryTooSmall")
+    assert "needs 2500 MiB" in tuned_condition["message"]
+    assert world.condition("Ready")["reason"] == "ServingUntuned"
+    assert world.fleet.views[KEY].capacity_rows_per_second is None
+
+
+def test_status_says_what_was_tuned_and_why(world: World) -> None:
+    tuned(world)
+    tuning = world.status["tuning"]
+    assert tuning["throughputRowsPerSecond"] == "120.0"
+    assert tuning["queueDelayMicroseconds"] == 0
+    assert tuning["routing"] == "random-split"
+    assert tuning["memoryRequestBytes"] == 1 << 30
+    assert tuning["reasons"] == ["batch 8 keeps the goal"]
+    assert tuning["reportUri"] == "pvc://models/artifacts/demo/tiny/tunings/t/1"
+
+
+def test_a_cache_that_paid_off_is_in_the_configuration_and_in_tritons_flags(world: World) -> None:
+    world.built()
+    result = samples.tune_result(world.key_of(names.TUNE), response_cache_bytes=64 << 20)
+    world.end_job(names.TUNE, result)
+    world.look()
+    pod = world.cluster.objects["Deployment", *KEY]["spec"]["template"]["spec"]
+    assert "--cache-config=local,size=67108864" in pod["containers"][0]["args"]
+    (volume,) = [item for item in pod["volumes"] if item["name"] == "config"]
+    served = world.cluster.objects["ConfigMap", "demo", volume["configMap"]["name"]]
+    assert "response_cache { enable: true }" in served["data"]["config.pbtxt"]

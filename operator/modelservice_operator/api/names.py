@@ -20,6 +20,8 @@ KIND_LABEL = f"{PREFIX}/kind"
 CONFIG_ANNOTATION = f"{PREFIX}/serving-config"
 BUILD_KEY_ANNOTATION = f"{PREFIX}/build-key"
 TUNING_KEY_ANNOTATION = f"{PREFIX}/tuning-key"
+#: The plan that was too little for a pod, by name (plan/memory.py).
+MEMORY_RAISED_ANNOTATION = f"{PREFIX}/memory-raised"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 
 MANAGER = "modelservice-operator"

@@ -13,8 +13,10 @@ from typing import Any
 from modelservice_runtime.contract.build_spec import BuildSpec, max_batch_size, parse_build_spec
 from modelservice_runtime.contract.fields import Fields, SpecError
 from modelservice_runtime.contract.requests import LatencyObjective
+from modelservice_runtime.contract.traffic import Traffic
 
 from .quantities import parse_quantity
+from .traffic import parse_traffic
 
 AUTO = "Auto"
 RECOMMEND = "Recommend"
@@ -37,6 +39,7 @@ class Serving:
     max_batch_size: int
     resources: Resources
     max_tuning_duration_seconds: int
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +94,14 @@ def parse_spec(spec: Mapping[str, Any]) -> ModelServiceSpec:
 
 def _serving(fields: Fields) -> Serving:
     objective = fields.child("latencyObjective")
+    largest = max_batch_size(fields)
     return Serving(
         runtime=fields.text("runtime", "triton"),
         objective=LatencyObjective(
             percentile=objective.decimal("percentile", "99", low=50, high=99.9),
             milliseconds=float(objective.integer("milliseconds", low=1, high=600_000)),
         ),
-        max_batch_size=max_batch_size(fields),
+        max_batch_size=largest,
         resources=_resources(
             fields.child("resources"),
             Resources(requests={"cpu": "1", "memory": "1Gi"}, limits={"cpu": "1", "memory": "2Gi"}),
@@ -105,6 +109,7 @@ def _serving(fields: Fields) -> Serving:
         max_tuning_duration_seconds=fields.integer(
             "maxTuningDurationSeconds", 900, low=60, high=7200
         ),
+        traffic=parse_traffic(fields.child("traffic"), largest),
     )
 
 

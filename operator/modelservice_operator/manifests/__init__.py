@@ -8,6 +8,7 @@ from .config_maps import result_config_map, serving_config_map
 from .deployment import ServingVersion, deployment
 from .network import disruption_budget, service, service_account
 from .replicas import replicas_manifest
+from .triton_flags import tuned_flags
 from .tune_job import tune_job
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "service_account",
     "serving_config_map",
     "tune_job",
+    "tuned_flags",
 ]

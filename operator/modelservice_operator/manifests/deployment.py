@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelservice_operator.api import names
-from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec, Resources, Store
+from modelservice_operator.plan.memory import PodMemory
 from modelservice_operator.settings import Runtime, Settings
 from modelservice_runtime.contract.model_config import ModelConfig
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, ArtifactSummary
 
 from .config_maps import CONFIG_FILE
+from .memory import quantity, with_memory
 from .network import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from .pods import (
     SCRATCH_ENV,
@@ -40,22 +41,19 @@ TERMINATION_GRACE_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS + 10
 STARTUP_PERIOD_SECONDS = 2
 STARTUP_FAILURES = 300
 PROGRESS_DEADLINE_SECONDS = 900
-SHARED_MEMORY = "1Gi"
-#: Measured peak memory x this is requested: the peak was seen once, on one machine.
-MEMORY_HEADROOM = 1.3
-_MEMORY_STEP = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingVersion:
-    """What the pods serve. ``memory_bytes``: measured peak, None before there is a profile."""
+    """What the pods serve. ``flags``: Triton's, beside those that every pod has."""
 
     artifact: ArtifactSummary
     config: ModelConfig
     config_key: str
     build_key: str
     tuning_key: str
-    memory_bytes: int | None
+    memory: PodMemory
+    flags: tuple[str, ...] = ()
 
 
 def deployment(
@@ -77,6 +75,8 @@ def deployment(
         names.TUNING_KEY_ANNOTATION: serving.tuning_key,
         names.CONFIG_ANNOTATION: serving.config_key,
     }
+    if serving.memory.raised:
+        keys[names.MEMORY_RAISED_ANNOTATION] = serving.memory.raised
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -124,7 +124,7 @@ def _pod(
         artifact,
         tmp,
         scratch("models", "/models"),
-        scratch("shm", "/dev/shm", memory=SHARED_MEMORY),  # noqa: S108 - the pod's own
+        scratch("shm", "/dev/shm", memory=quantity(serving.memory.shared_bytes)),  # noqa: S108
         config("config", names.serving_config(ref.name, serving.config_key), "/config"),
     )
     common = {
@@ -133,7 +133,7 @@ def _pod(
         "securityContext": container_security(),
         "terminationMessagePath": TERMINATION_MESSAGE_PATH,
     }
-    wanted = _with_memory(spec.serving.resources, serving.memory_bytes)
+    wanted = with_memory(spec.serving.resources, serving.memory)
     fetch = common | _fetch(serving, store, join(claims, artifact, tmp), wanted)
     triton = common | _triton(ref.name, serving, own, wanted)
     return {
@@ -183,6 +183,7 @@ def _triton(
             f"--grpc-max-connection-age={CONNECTION_AGE_SECONDS * 1000}",
             f"--grpc-max-connection-age-grace={CONNECTION_GRACE_SECONDS * 1000}",
             f"--exit-timeout-secs={EXIT_SECONDS}",
+            *serving.flags,
         ],
         "env": [*SCRATCH_ENV, *thread_env(serving.config.threads)],
         "ports": [
@@ -227,20 +228,3 @@ def _spread(ref: ServiceRef) -> dict[str, Any]:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": names.selector(ref.name)},
     }
-
-
-def _with_memory(wanted: Resources, measured: int | None) -> Resources:
-    """Request what was measured (with headroom) where that is more than was asked for.
-
-    Never more than the limit: a request above it would be refused.
-    """
-    if measured is None:
-        return wanted
-    field = "spec.serving.resources.requests.memory"
-    asked = int(parse_quantity(wanted.requests.get("memory", "0"), field))
-    planned = -(-int(measured * MEMORY_HEADROOM) // _MEMORY_STEP) * _MEMORY_STEP
-    limit = int(parse_quantity(wanted.limits.get("memory", "0"), field)) or planned
-    request = min(max(asked, planned), limit)
-    if request <= asked:
-        return wanted
-    return Resources(requests={**wanted.requests, "memory": str(request)}, limits=wanted.limits)

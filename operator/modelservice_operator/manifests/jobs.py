@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from modelservice_operator.api import names
@@ -135,6 +135,7 @@ def job_pod(
     volumes: Volumes,
     resources: dict[str, Any],
     threads: int,
+    env: Iterable[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """The pod of a Job: one container, named after the kind, that runs ``python -m module``."""
     return {
@@ -153,6 +154,7 @@ def job_pod(
                     {"name": JOB_VARIABLE, "value": dumps(request)},
                     *SCRATCH_ENV,
                     *thread_env(threads),
+                    *env,
                 ],
                 "envFrom": store_env_from(store),
                 "resources": resources,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from modelservice_operator.api import conditions as c
 from modelservice_operator.api.conditions import Condition
 from modelservice_operator.fleet import Verdict
 from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.requests import RECIPE_VERSION
 from modelservice_runtime.contract.results import (
     REJECTED,
@@ -19,6 +21,7 @@ from modelservice_runtime.contract.results import (
 
 from .figures import decimal
 from .jobs import Paused, Running, Start
+from .memory import kill_words, misfit_words, reload_words
 from .observed import Children, DeploymentSeen
 from .service_plan import Plan, Stage
 
@@ -176,8 +179,9 @@ def metric_words(artifact: ArtifactSummary) -> str:
 def tuned(facts: Facts) -> Condition:
     """Whether the setting that serves was measured for this goal on this artifact.
 
-    True Tuned · False ObjectiveNotMet (measured; even the best misses the goal), TuneFailed's
-    own reason, NotTunedYet · Unknown without an artifact.
+    True Tuned · False ObjectiveNotMet (measured; even the best misses the goal), MemoryTooSmall
+    (measured; it does not fit the limit), TuneFailed's own reason, NotTunedYet · Unknown without
+    an artifact.
     """
     stage = facts.plan.tune if facts.plan else None
     if stage is None:
@@ -190,15 +194,33 @@ def tuned(facts: Facts) -> Condition:
         return Condition(type=c.TUNED, status=False, reason=pending.reason, message=pending.message)
     if result.profile is None:
         return Condition(type=c.TUNED, status=False, reason=result.reason, message=result.message)
-    if not result.profile.objective_met:
+    return _measured(result.profile, result.message, facts)
+
+
+def _measured(profile: Profile, message: str, facts: Facts) -> Condition:
+    serving = facts.plan.serving if facts.plan else None
+    if serving is not None and serving.unfit is not None:
         return Condition(
-            type=c.TUNED, status=False, reason=OBJECTIVE_NOT_MET, message=result.message
+            type=c.TUNED,
+            status=False,
+            reason="MemoryTooSmall",
+            message=f"{message}; {misfit_words(serving.unfit)}",
         )
-    return Condition(type=c.TUNED, status=True, reason="Tuned", message=result.message)
+    words = reload_words(serving.memory) if serving else ""
+    return Condition(
+        type=c.TUNED,
+        status=profile.objective_met,
+        reason="Tuned" if profile.objective_met else OBJECTIVE_NOT_MET,
+        message=f"{message}; {words}" if words else message,
+    )
 
 
 def available(facts: Facts) -> Condition:
-    """Whether at least one replica answers (it gave the right answer to the sample)."""
+    """Whether at least one replica answers (it gave the right answer to the sample).
+
+    True ReplicasReady · False PodsStarting, PodsFailing, Suspended, NotDeployed, ScaledToZero ·
+    either way MemoryRaised and OutOfMemory, where pods were killed for their memory.
+    """
     deployment = facts.children.deployment
     if facts.suspend:
         return Condition(
@@ -211,28 +233,35 @@ def available(facts: Facts) -> Condition:
             reason="NotDeployed",
             message="No pods yet: there is no artifact to serve",
         )
-    words = f"{deployment.ready} of {deployment.replicas} replicas answer"
-    trouble = pod_trouble(facts.children)
-    if deployment.ready > 0:
-        message = (
-            words
-            if deployment.ready >= deployment.replicas or not trouble
-            else f"{words}; {trouble}"
-        )
-        return Condition(type=c.AVAILABLE, status=True, reason="ReplicasReady", message=message)
-    if deployment.replicas == 0:
+    if deployment.replicas == 0 and deployment.ready == 0:
         return Condition(
             type=c.AVAILABLE,
             status=False,
             reason="ScaledToZero",
             message="spec.scaling.replicas is 0",
         )
-    return Condition(
-        type=c.AVAILABLE,
-        status=False,
-        reason="PodsFailing" if trouble else "PodsStarting",
-        message=f"{words}; {trouble}" if trouble else words,
-    )
+    return _answering(facts, deployment)
+
+
+def _answering(facts: Facts, deployment: DeploymentSeen) -> Condition:
+    serving = facts.plan.serving if facts.plan else None
+    killed, why = kill_words(serving.memory) if serving else ("", "")
+    trouble = _other_trouble(facts.children) if killed else pod_trouble(facts.children)
+    words = [f"{deployment.ready} of {deployment.replicas} replicas answer"]
+    words += [trouble] if trouble and deployment.ready < deployment.replicas else []
+    words += [why] if killed else []
+    up = deployment.ready > 0
+    if up:
+        reason = killed or "ReplicasReady"
+    else:
+        reason = "PodsFailing" if trouble else killed or "PodsStarting"
+    return Condition(type=c.AVAILABLE, status=up, reason=reason, message="; ".join(words))
+
+
+def _other_trouble(children: Children) -> str:
+    """What keeps the pods down that were not killed for their memory."""
+    others = tuple(pod for pod in children.pods if not pod.out_of_memory)
+    return pod_trouble(dataclasses.replace(children, pods=others))
 
 
 def pod_trouble(children: Children) -> str:

@@ -36,6 +36,7 @@ def tuning_key(spec: ModelServiceSpec, runtime: Runtime, artifact_digest: str) -
         "artifact": artifact_digest,
         "objective": spec.serving.objective,
         "maxBatchSize": spec.serving.max_batch_size,
+        "traffic": spec.serving.traffic,
         "resources": spec.serving.resources,
         "image": runtime.tuner_image,
         "backend": runtime.backend,

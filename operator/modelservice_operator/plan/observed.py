@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from modelservice_operator.api import names
+from modelservice_operator.api.quantities import parse_quantity
 
 RUNNING = "Running"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
+#: The kubelet's reason for exit code 137 when the kernel took the memory back.
+OOM_KILLED = "OOMKilled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,8 @@ class PodSeen:
     """A pod. ``exit_code``, ``exit_reason``, ``exit_message``: of the container that ended.
 
     ``waiting``: why it does not run (``ImagePullBackOff: …``, ``Unschedulable: …``), or empty.
+    ``out_of_memory``: a container of it was killed for its memory. ``memory_request_bytes``,
+    ``memory_limit_bytes``: of its container that runs on, 0 for none.
     ``index``: which one of its Job's pods, 0 where there is one only.
     """
 
@@ -34,6 +39,9 @@ class PodSeen:
     restarts: int = 0
     index: int = 0
     ended_at: datetime | None = None
+    out_of_memory: bool = False
+    memory_request_bytes: int = 0
+    memory_limit_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,10 @@ class JobSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSeen:
-    """The serving Deployment; keys of what it serves come from its annotations."""
+    """The serving Deployment; keys of what it serves come from its annotations.
+
+    ``memory_raised``: the plan of memory that was too little, by name (``plan/memory.py``).
+    """
 
     generation_observed: bool
     replicas: int
@@ -70,6 +81,7 @@ class DeploymentSeen:
     build_key: str
     tuning_key: str
     config_key: str
+    memory_raised: str = ""
 
     @property
     def rolled_out(self) -> bool:
@@ -162,6 +174,7 @@ def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
         build_key=annotations.get(names.BUILD_KEY_ANNOTATION, ""),
         tuning_key=annotations.get(names.TUNING_KEY_ANNOTATION, ""),
         config_key=annotations.get(names.CONFIG_ANNOTATION, ""),
+        memory_raised=annotations.get(names.MEMORY_RAISED_ANNOTATION, ""),
     )
 
 
@@ -217,17 +230,31 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         restarts=sum(c.get("restartCount", 0) for c in containers),
         index=int(labels.get("batch.kubernetes.io/job-completion-index", "0")),
         ended_at=parse_time(ended.get("finishedAt")),
+        out_of_memory=any(end.get("reason") == OOM_KILLED for end in _ends(containers)),
+        memory_request_bytes=_memory(item, "requests"),
+        memory_limit_bytes=_memory(item, "limits"),
     )
+
+
+def _memory(item: Mapping[str, Any], side: str) -> int:
+    running = item.get("spec", {}).get("containers", ({},))[0]
+    text = running.get("resources", {}).get(side, {}).get("memory", "0")
+    return int(parse_quantity(text, f"resources.{side}.memory"))
 
 
 def _ended(containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     last: Mapping[str, Any] = {}
+    for ended in _ends(containers):
+        if not last or ended.get("exitCode", 0) != 0 or last.get("exitCode") == 0:
+            last = ended
+    return last
+
+
+def _ends(containers: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for container in containers:
         for state in (container.get("lastState", {}), container.get("state", {})):
-            ended = state.get("terminated")
-            if ended and (not last or ended.get("exitCode", 0) != 0 or last.get("exitCode") == 0):
-                last = ended
-    return last
+            if ended := state.get("terminated"):
+                yield ended
 
 
 def _waiting(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> str:

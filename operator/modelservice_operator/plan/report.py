@@ -18,9 +18,13 @@ from modelservice_runtime.contract.results import ArtifactSummary
 from .conditions import Facts, all_conditions
 from .figures import decimal
 from .jobs import Running
+from .memory import PodMemory, reload_words
 from .serving import ServingPlan
 
 MAX_DECISIONS = 5
+#: One more than these fits the schema: the operator may have something to add.
+MAX_REASONS = 31
+MAX_REASON = 1024
 _DIGEST_DIGITS = 12
 
 
@@ -78,7 +82,7 @@ def _serving_status(ref: ServiceRef, serving: ServingPlan) -> dict[str, Any]:
         "tuning": None,
     }
     if version.profile is not None:
-        parts["tuning"] = _tuning(version.profile, version.tuning_key)
+        parts["tuning"] = _tuning(version.profile, version.tuning_key, serving.memory)
     return parts
 
 
@@ -103,18 +107,25 @@ def _artifact(artifact: ArtifactSummary, build_key: str) -> dict[str, Any]:
     }
 
 
-def _tuning(profile: Profile, key: str) -> dict[str, Any]:
+def _tuning(profile: Profile, key: str, memory: PodMemory) -> dict[str, Any]:
+    said = (*profile.reasons[:MAX_REASONS], reload_words(memory))
     return {
         "tuningKey": key,
         "variant": profile.variant,
         "maxBatchSize": profile.max_batch_size,
         "instances": profile.instances,
         "threads": profile.threads,
+        "queueDelayMicroseconds": profile.queue_delay_microseconds,
         "queueTimeoutMicroseconds": profile.queue_timeout_microseconds,
         "capacityRowsPerSecond": f"{profile.capacity_rows_per_second:.1f}",
+        "throughputRowsPerSecond": f"{profile.throughput_rows_per_second:.1f}",
         "latencyMilliseconds": f"{profile.latency_at_capacity_ms:.1f}",
         "objectiveMet": profile.objective_met,
         "peakMemoryBytes": profile.peak_memory_bytes,
+        "memoryRequestBytes": memory.request_bytes,
+        "routing": profile.routing,
+        "reasons": [words[:MAX_REASON] for words in said if words],
+        "reportUri": profile.report_uri,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,16 +16,18 @@ from modelservice_runtime.contract.codec import ContractError
 from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.requests import BuildRequest, TuneRequest
 from modelservice_runtime.contract.results import SUCCEEDED, BuildResult, TuneResult
-from modelservice_runtime.contract.store_layout import attempt_uri
+from modelservice_runtime.contract.store_layout import attempt_uri, tuning_uri
 
 from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
 from .keys import build_key, tuning_key
+from .memory import after_kills
 from .observed import RUNNING, Children, JobSeen
 from .serving import (
     ServingPlan,
     Version,
     choose_version,
     plan_serving,
+    served_setting,
     serving_cpu,
     serving_memory_limit,
 )
@@ -101,9 +104,9 @@ def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datet
     return Plan(
         build=build,
         tune=tune,
-        serving=_serving(wanted, version),
+        serving=_serving(wanted, version, children),
         start_build=_build_request(wanted, build),
-        start_tune=_tune_request(wanted, newest, tune),
+        start_tune=_tune_request(wanted, newest, deployed, tune),
         obsolete_jobs=obsolete_jobs(children, build, tune),
     )
 
@@ -171,10 +174,14 @@ def _tuned(newest: Version | None, tune: Stage | None) -> Version | None:
     )
 
 
-def _serving(wanted: Wanted, version: Version | None) -> ServingPlan | None:
+def _serving(wanted: Wanted, version: Version | None, children: Children) -> ServingPlan | None:
     if version is None:
         return None
-    return plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
+    plan = plan_serving(wanted.ref.name, version, runtime=wanted.runtime, spec=wanted.spec)
+    if plan is None:
+        return None
+    memory = after_kills(plan.memory, tuning_key=plan.version.tuning_key, children=children)
+    return dataclasses.replace(plan, memory=memory)
 
 
 def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
@@ -193,15 +200,17 @@ def _build_request(wanted: Wanted, build: Stage) -> BuildRequest | None:
     )
 
 
-def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) -> TuneRequest | None:
+def _tune_request(
+    wanted: Wanted, newest: Version | None, deployed: Version | None, tune: Stage | None
+) -> TuneRequest | None:
     if newest is None or tune is None or not isinstance(tune.step, Start) or wanted.spec.suspend:
         return None
-    spec, ref = wanted.spec, wanted.ref
+    spec, ref, attempt = wanted.spec, wanted.ref, tune.step.attempt
     return TuneRequest(
         namespace=ref.namespace,
         name=ref.name,
         tuning_key=tune.key,
-        attempt=tune.step.attempt,
+        attempt=attempt,
         artifact_uri=newest.artifact.uri,
         artifact_digest=newest.artifact.digest,
         backend=wanted.runtime.backend,
@@ -210,6 +219,9 @@ def _tune_request(wanted: Wanted, newest: Version | None, tune: Stage | None) ->
         cpu=serving_cpu(spec),
         memory_limit_bytes=serving_memory_limit(spec),
         duration_seconds=spec.serving.max_tuning_duration_seconds,
+        traffic=spec.serving.traffic,
+        report_uri=tuning_uri(wanted.store.uri, ref.namespace, ref.name, tune.key, attempt),
+        current=served_setting(deployed, newest.artifact),
     )
 
 

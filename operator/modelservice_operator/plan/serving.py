@@ -14,7 +14,7 @@ none (build failed or runs)      -                        what is deployed
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.spec import ModelServiceSpec
@@ -26,10 +26,11 @@ from modelservice_runtime.contract.model_config import (
     render_pbtxt,
     warmup_sizes,
 )
-from modelservice_runtime.contract.profile import Profile
+from modelservice_runtime.contract.profile import MemoryPlan, Profile, ServedSetting
 from modelservice_runtime.contract.results import ArtifactSummary, VariantSummary
 
 from .keys import KEY_LENGTH
+from .memory import PodMemory, fits, plan_memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +45,16 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingPlan:
-    """What the Deployment is to run. ``config_key`` names the configuration's ConfigMap."""
+    """What the Deployment is to run. ``config_key`` names the configuration's ConfigMap.
+
+    ``unfit``: what a measured setting needs that is not served because it is more than the limit.
+    """
 
     version: Version
     config: ModelConfig
     config_key: str
+    memory: PodMemory = field(default_factory=PodMemory)
+    unfit: MemoryPlan | None = None
 
 
 def choose_version(newest: Version | None, deployed: Version | None) -> Version | None:
@@ -71,16 +77,43 @@ def plan_serving(
     """The configuration of ``version``; before there is a profile: batch 1, one instance.
 
     None where ``runtime`` runs none of the artifact's variants: it was built for another one.
+    A profile counts for nothing where its variant does not run, or needs more memory than there is.
     """
     runnable = [item for item in version.artifact.variants if item.engine in runtime.engines]
     if not runnable:
         return None
-    tuned = [v for v in runnable if version.profile and v.name == version.profile.variant]
-    if not tuned:
-        version = dataclasses.replace(version, profile=None, tuning_key="")
-    config = _config(name, version, (tuned or runnable)[0], runtime, spec)
+    limit, profile = serving_memory_limit(spec), version.profile
+    unfit = profile.memory if profile and not fits(profile.memory, limit) else None
+    tuned = next((v for v in runnable if profile and v.name == profile.variant), None)
+    if tuned is None or unfit is not None:
+        tuned, version = None, dataclasses.replace(version, profile=None, tuning_key="")
+    config = _config(name, version, tuned or runnable[0], runtime, spec)
+    plan = version.profile.memory if version.profile else None
     words = {"config": render_pbtxt(config), "artifact": version.artifact.digest}
-    return ServingPlan(version=version, config=config, config_key=digest_of(words)[:KEY_LENGTH])
+    return ServingPlan(
+        version=version,
+        config=config,
+        config_key=digest_of(words)[:KEY_LENGTH],
+        memory=plan_memory(plan, asked=serving_memory_request(spec), limit=limit),
+        unfit=unfit,
+    )
+
+
+def served_setting(deployed: Version | None, artifact: ArtifactSummary) -> ServedSetting | None:
+    """The measured setting of what is deployed, as far as ``artifact`` can be served with it.
+
+    A new artifact may lack the variant: then there is nothing to compare a tuning with.
+    """
+    profile = deployed.profile if deployed else None
+    if profile is None or profile.variant not in {item.name for item in artifact.variants}:
+        return None
+    return ServedSetting(
+        variant=profile.variant,
+        max_batch_size=profile.max_batch_size,
+        instances=profile.instances,
+        threads=profile.threads,
+        queue_delay_microseconds=profile.queue_delay_microseconds,
+    )
 
 
 def serving_cpu(spec: ModelServiceSpec) -> float:
@@ -96,9 +129,20 @@ def serving_memory_limit(spec: ModelServiceSpec) -> int:
     return int(parse_quantity(text, "spec.serving.resources.limits.memory"))
 
 
-def asks_for_gpu(spec: ModelServiceSpec) -> bool:
-    """Whether a replica gets a GPU or a slice of one: then its model runs there."""
-    return any(name.startswith("nvidia.com/") for name in spec.serving.resources.limits)
+def serving_memory_request(spec: ModelServiceSpec) -> int:
+    """The memory that is asked for a serving container in bytes, 0 for none."""
+    text = spec.serving.resources.requests.get("memory", "0")
+    return int(parse_quantity(text, "spec.serving.resources.requests.memory"))
+
+
+def gpu_count(spec: ModelServiceSpec) -> int:
+    """GPUs, or slices of them, that a replica gets: with one, its model runs there."""
+    limits = spec.serving.resources.limits.items()
+    return sum(
+        int(parse_quantity(number, f"spec.serving.resources.limits.{name}"))
+        for name, number in limits
+        if name.startswith("nvidia.com/")
+    )
 
 
 def _config(
@@ -123,7 +167,9 @@ def _config(
         threads=profile.threads if profile else int(serving_cpu(spec)),
         queue_delay_microseconds=profile.queue_delay_microseconds if profile else 0,
         queue_timeout_microseconds=profile.queue_timeout_microseconds if profile else 0,
+        response_cache=profile is not None and profile.response_cache_bytes > 0,
+        cuda_graphs=profile is not None and profile.cuda_graphs,
         warmup_batch_sizes=warmup_sizes(size),
         warmup_inputs=artifact.sample_inputs,
-        gpu=asks_for_gpu(spec),
+        gpu=gpu_count(spec) > 0,
     )

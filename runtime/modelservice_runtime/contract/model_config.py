@@ -38,6 +38,19 @@ class BackendError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimitedResource:
+    """``count`` of what Triton's rate limiter calls ``name``, which an instance needs to compute.
+
+    ``priority``: 1 first; an instance of priority 2 gets half as many turns. Triton has one for
+    an instance, so of several resources the largest number counts.
+    """
+
+    name: str
+    count: int
+    priority: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """One model's serving settings.
 
@@ -48,6 +61,11 @@ class ModelConfig:
     ``warmup_batch_sizes``: each runs on every instance before the model is ready, with the
     artifact's sample (files ``warmup/<input name>``, one row each, shaped ``warmup_inputs``).
     ``gpu``: instances run on a GPU; a TensorRT engine does in any case.
+    ``response_cache``: answers are kept; where, a flag of the server says (``--cache-config``).
+    ``cuda_graphs``: of a TensorRT engine; others have no use for it.
+    ``priority_levels``: that requests may name, 1 first; 0 for none. All wait equally long, and
+    who names none is in the middle, of two in the lower.
+    ``rate_limiter``: what an instance needs; the server has to be told how much there is.
     """
 
     name: str
@@ -65,6 +83,10 @@ class ModelConfig:
     warmup_batch_sizes: tuple[int, ...] = ()
     warmup_inputs: tuple[TensorSpec, ...] = ()
     gpu: bool = False
+    response_cache: bool = False
+    cuda_graphs: bool = False
+    priority_levels: int = 0
+    rate_limiter: tuple[RateLimitedResource, ...] = ()
 
 
 def backend_for(runtime_backend: str, engine: str) -> str:
@@ -102,8 +124,9 @@ def render_pbtxt(config: ModelConfig) -> str:
     ]
     lines += _tensors("input", config.interface.inputs)
     lines += _tensors("output", config.interface.outputs)
-    lines += [f"instance_group {{ count: {config.instances} kind: {_kind(config)} }}"]
+    lines += _instances(config)
     lines += _dynamic_batching(config)
+    lines += _extras(config)
     lines += _parameters(config)
     for size in config.warmup_batch_sizes:
         lines += _warmup(size, config.warmup_inputs)
@@ -142,19 +165,46 @@ def _tensors(kind: str, tensors: Iterable[TensorSpec]) -> list[str]:
     ]
 
 
+def _instances(config: ModelConfig) -> list[str]:
+    group = f"instance_group {{ count: {config.instances} kind: {_kind(config)}"
+    if not config.rate_limiter:
+        return [f"{group} }}"]
+    resources = [
+        f"    resources {{ name: {_quoted(item.name)} count: {item.count} }}"
+        for item in config.rate_limiter
+    ]
+    priority = max(item.priority for item in config.rate_limiter)
+    return [group, "  rate_limiter {", *resources, f"    priority: {priority}", "  }", "}"]
+
+
 def _dynamic_batching(config: ModelConfig) -> list[str]:
-    if config.max_batch_size <= 1 and config.queue_timeout_microseconds == 0:
+    timeout, levels = config.queue_timeout_microseconds, config.priority_levels
+    if config.max_batch_size <= 1 and timeout == 0 and levels == 0:
         return []
     lines = ["dynamic_batching {"]
     lines += [f"  max_queue_delay_microseconds: {config.queue_delay_microseconds}"]
-    if config.queue_timeout_microseconds > 0:
-        lines += [
-            "  default_queue_policy {",
-            "    timeout_action: REJECT",
-            f"    default_timeout_microseconds: {config.queue_timeout_microseconds}",
-            "  }",
-        ]
+    if timeout > 0:
+        lines += ["  default_queue_policy {", *_queue_policy(timeout), "  }"]
+    if levels > 0:
+        lines += [f"  priority_levels: {levels}", f"  default_priority_level: {levels // 2 + 1}"]
+    for level in range(1, levels + 1) if timeout > 0 else ():
+        lines += ["  priority_queue_policy {", f"    key: {level}", "    value {"]
+        lines += [*(f"  {line}" for line in _queue_policy(timeout)), "    }", "  }"]
     return [*lines, "}"]
+
+
+def _queue_policy(timeout_microseconds: int) -> list[str]:
+    return [
+        "    timeout_action: REJECT",
+        f"    default_timeout_microseconds: {timeout_microseconds}",
+    ]
+
+
+def _extras(config: ModelConfig) -> list[str]:
+    lines = ["response_cache { enable: true }"] if config.response_cache else []
+    if config.cuda_graphs and config.engine == TENSORRT:
+        lines += ["optimization { cuda { graphs: true } }"]
+    return lines
 
 
 def _parameters(config: ModelConfig) -> list[str]:

@@ -2,6 +2,8 @@
 
 ``<store>/<namespace>/<name>/<build key>/<attempt>/`` holds one attempt of one build;
 ``manifest.json`` in it, created last and conditionally, is the commit.
+``<store>/<namespace>/<name>/tunings/<tuning key>/<attempt>/`` holds the report of one attempt of
+one tuning (``report.json``, ``report.html``); nothing is read from there but by people.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ VARIANTS_FOLDER = "variants"
 VARIANT_OUTPUTS = "outputs.safetensors"
 #: ``<store>/<namespace>/<name>/candidates/<key>/``: what was produced once, for later builds.
 CANDIDATES_FOLDER = "candidates"
+TUNINGS_FOLDER = "tunings"
 TENSORBOARD_FOLDER = "tensorboard"
 SAMPLES_FILE = "samples.safetensors"
 WARMUP_FOLDER = "warmup"
@@ -30,6 +33,11 @@ OUTPUT_PREFIX = "output/"
 def attempt_uri(store_uri: str, namespace: str, name: str, build_key: str, attempt: int) -> str:
     """The folder of one attempt, in the store's own address form (no trailing slash)."""
     return f"{store_uri.rstrip('/')}/{namespace}/{name}/{build_key}/{attempt}"
+
+
+def tuning_uri(store_uri: str, namespace: str, name: str, tuning_key: str, attempt: int) -> str:
+    """The folder of the report of one attempt of a tuning, as ``attempt_uri`` has it."""
+    return attempt_uri(store_uri, namespace, f"{name}/{TUNINGS_FOLDER}", tuning_key, attempt)
 
 
 def claim_of(uri: str) -> str | None:

@@ -1,4 +1,5 @@
-"""The tune Job: ``MODELSERVICE_JOB`` in, a TuneResult as the termination message out."""
+"""Tunes: as a Job (``MODELSERVICE_JOB`` in, a TuneResult as the termination message out), or, with
+``--url``, the model of any Triton that runs."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from modelservice_runtime.contract import exit_codes
@@ -16,18 +17,62 @@ from modelservice_runtime.contract.codec import ContractError, loads
 from modelservice_runtime.contract.requests import JOB_VARIABLE, TuneRequest
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, TuneResult
 
-from . import errors, results
+from . import errors
 from .deadline import Deadline
 from .interrupts import Interrupts
-from .job import tune
+from .options import add_arguments
+
+#: Where numba keeps what it compiled, unless the variable says it: the root may be read-only.
+CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+CACHE_FOLDER = "modelservice-tuner-compiled"
 
 _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tune once; the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    _choose_cache(os.environ, options.scratch)
+    if options.url is None:
+        return _job(options)
+    for name in ("model", "goal_ms"):
+        if getattr(options, name) is None:
+            parser.error(f"--url needs --{name.replace('_', '-')} too")
+    return _command(options)
+
+
+def _choose_cache(environment: MutableMapping[str, str], scratch: Path | None) -> None:
+    """Before anything imports numba, which reads it once."""
+    folder = scratch or Path(tempfile.gettempdir())
+    environment.setdefault(CACHE_VARIABLE, str(folder / f"{CACHE_FOLDER}-{os.getuid()}"))
+
+
+def _command(options: argparse.Namespace) -> int:
+    # numba and optuna take a second that ``--help`` does not need.
+    from . import command  # noqa: PLC0415
+
+    interrupts = Interrupts()
+    try:
+        with tempfile.TemporaryDirectory(dir=options.scratch, prefix="tune-") as folder:
+            found = command.run(options, Path(folder), interrupts)
+        interrupts.silence()
+        if options.json is not None:
+            command.write(found, options.json)
+        if options.report is not None:
+            command.report(found, options.report)
+    except errors.TuneError as error:
+        interrupts.silence()
+        sys.stderr.write(f"{error.reason}: {error.message}\n")
+        return error.exit_code
+    sys.stdout.write(command.words(found, options) + "\n")
+    return exit_codes.OK
+
+
+def _job(options: argparse.Namespace) -> int:
+    from . import results  # noqa: PLC0415 - as above
+
     try:
         request = loads(TuneRequest, os.environ.get(JOB_VARIABLE, ""))
     except ContractError as error:
@@ -50,11 +95,14 @@ def _answer(
     now = time.monotonic()
     deadline, interrupts = Deadline.after(request.duration_seconds, now), Interrupts()
     interrupts.install(deadline.alarm(now))
+    from . import results  # noqa: PLC0415 - as above
+    from .job import tune  # noqa: PLC0415
+
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="tune-") as folder:
-            measured = tune(request, Path(folder), environment, deadline, interrupts)
+            done = tune(request, Path(folder), environment, deadline, interrupts)
         interrupts.silence()
-        return results.succeeded(request, measured), exit_codes.OK
+        return results.succeeded(request, done.tuned, done.profile), exit_codes.OK
     except errors.TuneError as error:
         failure = error
     except OSError as error:
@@ -71,15 +119,20 @@ def _answer(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m modelservice_runtime.tuner",
-        description=f"Tunes the artifact that the environment variable {JOB_VARIABLE} names.",
+        description=(
+            "Finds instances, threads, batch size and queue delay with which a model in Triton"
+            " carries most within a latency goal. With --url: of a Triton that runs. Without:"
+            f" of the artifact that the environment variable {JOB_VARIABLE} names."
+        ),
     )
     parser.add_argument(
         "--result-file",
         type=Path,
         default=Path(TERMINATION_MESSAGE_PATH),
-        help="where the result goes (default: %(default)s)",
+        help="where a Job's result goes (default: %(default)s)",
     )
     parser.add_argument("--scratch", type=Path, help="folder for work (default: $TMPDIR)")
+    add_arguments(parser)
     return parser
 
 

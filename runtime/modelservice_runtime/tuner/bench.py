@@ -7,12 +7,9 @@ no figures twice, Triton refused the setting, or died of it. ``notes`` say so in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from modelservice_runtime.contract.model_config import ModelConfig
-
-from .choice import Setting
 from .deadline import Deadline
 from .errors import (
     MODEL_NOT_SERVABLE,
@@ -26,20 +23,65 @@ from .errors import (
 from .load_runs import LoadGenerator
 from .parsing import Measurement
 from .runs import Run, timeout
-from .server import Triton
+from .settings import Setting
+from .statistics import Counters, Watch, windows
+
+
+class Server(Protocol):
+    """The Triton under test, whoever started it."""
+
+    def serve(self, setting: Setting, deadline: Deadline) -> None:
+        """Serve with ``setting`` from now on.
+
+        Raises:
+            UserError: Triton refuses it.
+            TritonDied: Triton is gone; the next call may start another one.
+            TooLate: the time passed before it was ready.
+        """
+
+    def check_alive(self) -> None:
+        """Raises TritonDied if it is gone."""
+
+    def counters(self) -> Counters:
+        """What Triton counts.
+
+        Raises:
+            OSError, ValueError: it does not answer.
+        """
+
+    def memory(self) -> tuple[int, int] | None:
+        """Bytes of the server itself, and of its model's instances; None where that is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One run of one setting.
+
+    ``windows``: what Triton counted meanwhile. ``memory``: (server, instances) bytes at its end.
+    """
+
+    setting: Setting
+    measurement: Measurement
+    windows: tuple[Counters, ...]
+    memory: tuple[int, int] | None
 
 
 @dataclass(slots=True, kw_only=True)
 class Bench:
-    """The Triton under test and what loads it. ``config``: of a setting, for Triton."""
+    """The Triton under test and what loads it.
 
-    triton: Triton
+    ``load_seconds``, ``runs``: spent so far. ``samples``: all that were measured, in order.
+    """
+
+    server: Server
     load: LoadGenerator
-    config: Callable[[Setting], ModelConfig]
     deadline: Deadline
     notes: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    load_seconds: float = 0.0
+    runs: int = 0
 
-    def first(self, setting: Setting, run: Run) -> Measurement:
+    def first(self, setting: Setting, run: Run) -> Sample:
         """The measurement without which there is nothing to say.
 
         Raises:
@@ -50,7 +92,7 @@ class Bench:
         except TritonDied as error:
             raise _final(error, setting) from error
 
-    def measure(self, setting: Setting, run: Run, deadline: Deadline) -> Measurement | None:
+    def measure(self, setting: Setting, run: Run, deadline: Deadline) -> Sample | None:
         """One measurement, or None and a note."""
         if deadline.remaining(time.monotonic()) < run.seconds:
             self._note(setting, "there was no time to measure it")
@@ -65,7 +107,7 @@ class Bench:
             self._note(setting, error.message)
         return None
 
-    def _twice(self, setting: Setting, run: Run, deadline: Deadline) -> Measurement:
+    def _twice(self, setting: Setting, run: Run, deadline: Deadline) -> Sample:
         """Measure; once more if the load generator had no figures although Triton lives."""
         try:
             return self._once(setting, run, deadline)
@@ -74,16 +116,29 @@ class Bench:
                 raise
         return self._once(setting, run, deadline)
 
-    def _once(self, setting: Setting, run: Run, deadline: Deadline) -> Measurement:
-        self.triton.serve(self.config(setting), deadline)
-        left = deadline.remaining(time.monotonic())
+    def _once(self, setting: Setting, run: Run, deadline: Deadline) -> Sample:
+        self.server.serve(setting, deadline)
+        began = time.monotonic()
+        left = deadline.remaining(began)
         if left == 0.0:
             raise TooLate(f"time was up before {setting.words()} was measured")
         try:
-            return self.load.run(run, timeout(run, left))
+            with Watch(counters=self.server.counters) as watch:
+                measured = self.load.run(run, timeout(run, left))
         except LoadFailed:
-            self.triton.check_alive()
+            self.server.check_alive()
             raise
+        finally:
+            self.load_seconds += time.monotonic() - began
+            self.runs += 1
+        sample = Sample(
+            setting=setting,
+            measurement=measured,
+            windows=windows(watch.readings),
+            memory=self.server.memory(),
+        )
+        self.samples.append(sample)
+        return sample
 
     def _note(self, setting: Setting, why: str) -> None:
         self.notes.append(f"{setting.words()} was given up: {why}")

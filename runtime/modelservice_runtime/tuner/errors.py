@@ -5,6 +5,7 @@ TuneError                           exit code
 │   ArtifactDamaged                     the artifact is not what its manifest says, or is gone
 │   SampleInputsInvalid                 the artifact's samples do not fit its interface
 │   NoUsableVariant                     the runtime or its CPU cannot serve any of the variants
+│   TraceInvalid                        the traffic's recorded trace is none
 │   ModelNotServable                    Triton refuses to load it, or to answer its samples
 │   OutOfMemory                         Triton was killed, at the memory limit most likely
 ├── OutOfTime                       12
@@ -32,6 +33,7 @@ OBJECTIVE_MISSED = "ObjectiveMissed"
 ARTIFACT_DAMAGED = "ArtifactDamaged"
 SAMPLE_INPUTS_INVALID = "SampleInputsInvalid"
 NO_USABLE_VARIANT = "NoUsableVariant"
+TRACE_INVALID = "TraceInvalid"
 MODEL_NOT_SERVABLE = "ModelNotServable"
 OUT_OF_MEMORY = "OutOfMemory"
 DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelservice_runtime.contract.manifest import Manifest
 from modelservice_runtime.contract.model_config import ModelConfig, backend_for, warmup_sizes
+from modelservice_runtime.contract.profile import Profile, ServedSetting
 from modelservice_runtime.contract.requests import TuneRequest
-from modelservice_runtime.cpu import read_cpu_class
+from modelservice_runtime.cpu import read_cpu, read_cpu_class
 from modelservice_runtime.serve.layout import LayoutError
 from modelservice_runtime.serve.samples import Samples, SamplesUnreadable, read_samples
 from modelservice_runtime.store.errors import ArtifactDamaged, NotInStore, StoreError
 from modelservice_runtime.store.fetching import fetch_artifact
 
-from . import errors
+from . import errors, knobs, results
+from .artifact_server import ArtifactServer
 from .bench import Bench
-from .choice import Setting
 from .cores import quiet_cores
 from .deadline import Deadline
 from .gpu import has_gpu
 from .interrupts import Interrupts
-from .load_runs import LoadGenerator, write_input_data
+from .load_runs import LoadGenerator, numbers_per_row, write_input_data
+from .memory_plan import Observation, plan
+from .outcome import Tuned
 from .ports import LOOPBACK
 from .progress import say
-from .results import Measured
+from .question import Question
 from .server import Place, Triton
-from .tuning import Tuning
+from .settings import Limits, Option, Setting
+from .trace_reading import read_trace
+from .tuning import Tuning, peak_bytes
 from .usable import usable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a Job found out, and what it answers."""
+
+    tuned: Tuned
+    profile: Profile
+    knobs: tuple[knobs.Knob, ...]
 
 
 def tune(
@@ -36,7 +51,7 @@ def tune(
     environment: Mapping[str, str],
     deadline: Deadline,
     interrupts: Interrupts,
-) -> Measured:
+) -> Done:
     """Fetch, measure and choose.
 
     Raises:
@@ -47,6 +62,7 @@ def tune(
     artifact = scratch / "artifact"
     manifest, samples = _fetch(request, artifact)
     here = usable(manifest.variants, request.backend, read_cpu_class())
+    question = _question(request)
     input_data = scratch / "input.json"
     write_input_data(samples, input_data)
     cores = quiet_cores(request.cpu)
@@ -65,32 +81,85 @@ def tune(
             scratch=scratch,
             cores=cores,
             interrupts=interrupts,
+            numbers_per_row=numbers_per_row(samples),
         )
-        bench = Bench(
+        server = ArtifactServer(
             triton=triton,
-            load=load,
+            model=request.name,
             config=lambda setting: _config(request, manifest, setting),
-            deadline=deadline,
-            notes=list(here.notes),
         )
-        return _tuned(request, bench, tuple(variant.name for variant in here.variants), deadline)
+        bench = Bench(server=server, load=load, deadline=deadline, notes=list(here.notes))
+        tuning = Tuning(
+            bench=bench,
+            variants=tuple(variant.name for variant in here.variants),
+            question=question,
+            deadline=deadline,
+        )
+        tuned = _run(tuning, request.current)
+        return _done(request, manifest, samples, tuned, triton.load_seconds)
 
 
-def _tuned(
-    request: TuneRequest, bench: Bench, variants: tuple[str, ...], deadline: Deadline
-) -> Measured:
-    tuning = Tuning(
-        bench=bench,
-        variants=variants,
-        objective=request.objective,
-        max_batch_size=request.max_batch_size,
-        cpu=request.cpu,
-        deadline=deadline,
-    )
+def _run(tuning: Tuning, current: ServedSetting | None) -> Tuned:
     try:
-        return tuning.run()
+        return tuning.run(_setting(current) if current else None)
     except LayoutError as error:
         raise errors.UserError(errors.ARTIFACT_DAMAGED, str(error)) from error
+
+
+def _setting(served: ServedSetting) -> Setting:
+    option = Option(variant=served.variant, instances=served.instances, threads=served.threads)
+    return Setting(
+        option=option,
+        max_batch_size=served.max_batch_size,
+        queue_delay_microseconds=served.queue_delay_microseconds,
+    )
+
+
+def _done(
+    request: TuneRequest,
+    manifest: Manifest,
+    samples: Samples,
+    tuned: Tuned,
+    load_seconds: float,
+) -> Done:
+    variant = next(v for v in manifest.variants if v.name == tuned.chosen.setting.option.variant)
+    place = knobs.Place(
+        gpu=has_gpu(),
+        backend=backend_for(request.backend, variant.engine),
+        answer_bytes=sum(array[:1].nbytes for array in samples.outputs.values()),
+    )
+    decided = knobs.decide(tuned, place)
+    every = knobs.knobs(tuned, decided, place)
+    peak = peak_bytes(tuned)
+    profile = results.profile_of(
+        request,
+        tuned,
+        decided,
+        every,
+        memory=plan(_observed(tuned, peak), peak, decided.response_cache_bytes),
+        peak_bytes=peak,
+        load_seconds=load_seconds,
+        hardware=read_cpu(),
+    )
+    return Done(tuned=tuned, profile=profile, knobs=every)
+
+
+def _observed(tuned: Tuned, peak: int) -> Observation:
+    setting = tuned.chosen.setting
+    own = [item for item in tuned.memory if item.setting == setting]
+    if own:
+        return max(own, key=lambda item: item.total)
+    return Observation(setting=setting, server_bytes=0, instance_bytes=peak)
+
+
+def _question(request: TuneRequest) -> Question:
+    return Question(
+        objective=request.objective,
+        traffic=request.traffic,
+        limits=Limits(cpu=request.cpu, max_batch_size=request.max_batch_size),
+        memory_bytes=request.memory_limit_bytes,
+        trace=read_trace(request.traffic.trace_uri) if request.traffic.trace_uri else None,
+    )
 
 
 def _fetch(request: TuneRequest, artifact: Path) -> tuple[Manifest, Samples]:
@@ -106,7 +175,8 @@ def _fetch(request: TuneRequest, artifact: Path) -> tuple[Manifest, Samples]:
 
 
 def _config(request: TuneRequest, manifest: Manifest, setting: Setting) -> ModelConfig:
-    variant = next(item for item in manifest.variants if item.name == setting.variant)
+    option = setting.option
+    variant = next(item for item in manifest.variants if item.name == option.variant)
     return ModelConfig(
         name=request.name,
         backend=backend_for(request.backend, variant.engine),
@@ -116,8 +186,9 @@ def _config(request: TuneRequest, manifest: Manifest, setting: Setting) -> Model
         model_file=variant.model_file,
         max_batch_size=setting.max_batch_size,
         interface=manifest.interface,
-        instances=setting.instances,
-        threads=setting.threads,
+        instances=option.instances,
+        threads=option.threads,
+        queue_delay_microseconds=setting.queue_delay_microseconds,
         warmup_batch_sizes=warmup_sizes(setting.max_batch_size),
         warmup_inputs=manifest.sample_inputs,
         gpu=has_gpu(),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,17 @@ from modelservice_runtime.serve.samples import Samples
 
 from .cores import Cores, children_on
 from .errors import LOAD_GENERATOR_MISSING, Infrastructure, LoadFailed
+from .export import parse_export
 from .interrupts import Interrupts
-from .parsing import Measurement, OutputUnreadableError, parse_report, trouble
-from .runs import Run
+from .parsing import Measurement, OutputUnreadableError, joined, parse_report, trouble
+from .runs import Part, Run
 
 PROGRAM = "perf_analyzer"
 #: Rows beyond these are not sent: the file is read anew for every run.
 MAX_SAMPLE_ROWS = 16
+#: perf_analyzer exports what it sent and got with every latency, as text: so many numbers of it
+#: are read in a second, more would fill the disk.
+MOST_EXPORTED_NUMBERS = 4_000_000
 
 
 def write_input_data(samples: Samples, path: Path) -> None:
@@ -33,6 +38,12 @@ def write_input_data(samples: Samples, path: Path) -> None:
     path.write_text(json.dumps({"data": data}))
 
 
+def numbers_per_row(samples: Samples) -> int:
+    """Of all inputs and outputs of a row."""
+    arrays = [*samples.inputs.values(), *samples.outputs.values()]
+    return sum(int(np.prod(array.shape[1:])) for array in arrays)
+
+
 def _row(values: np.ndarray) -> dict[str, object]:
     shape = list(values.shape) or [1]
     return {"content": values.reshape(-1).tolist(), "shape": shape}
@@ -40,14 +51,19 @@ def _row(values: np.ndarray) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadGenerator:
-    """What all runs share. ``address``: of Triton's gRPC port."""
+    """What all runs share. ``address``: of Triton's gRPC port.
+
+    ``input_data``: a file (``write_input_data``); None lets perf_analyzer make something up.
+    ``numbers_per_row``: of inputs and outputs; 0 where that is not known.
+    """
 
     model: str
     address: str
-    input_data: Path
+    input_data: Path | None
     scratch: Path
     cores: Cores
     interrupts: Interrupts
+    numbers_per_row: int = 0
 
     def run(self, run: Run, timeout: float) -> Measurement:
         """Measure, for at most ``timeout`` seconds.
@@ -56,43 +72,72 @@ class LoadGenerator:
             LoadFailed: no figures came of it.
             Infrastructure: perf_analyzer cannot be started.
         """
-        report = self.scratch / "report.csv"
-        report.unlink(missing_ok=True)
-        log = self._finish([*self._common(report), *run.words, *self._intervals(run)], timeout)
+        exporting = run.open_loop and self._is_small(run)
+        places = [self._place(number) for number in range(len(run.parts))]
+        words = [
+            self._words(part, place, exporting=exporting)
+            for part, place in zip(run.parts, places, strict=True)
+        ]
+        logs = self._finish(words, timeout)
         try:
-            return parse_report(report.read_text(), log)
+            found = [
+                place.read(log, part, exporting=exporting)
+                for part, place, log in zip(run.parts, places, logs, strict=True)
+            ]
         except (OSError, OutputUnreadableError) as error:
             raise LoadFailed(f"perf_analyzer gave no figures: {error}") from error
+        finally:
+            for place in places:
+                place.clear()
+        return joined(found)
 
-    def _common(self, report: Path) -> list[str]:
-        return [
-            *(PROGRAM, "-m", self.model, "-u", self.address, "-i", "grpc"),
-            *(f"--input-data={self.input_data}", "-f", str(report)),
-        ]
+    def _is_small(self, run: Run) -> bool:
+        numbers = sum(part.requests * part.batch for part in run.parts) * self.numbers_per_row
+        return 0 < numbers <= MOST_EXPORTED_NUMBERS
 
-    def _intervals(self, run: Run) -> list[str]:
-        if not run.intervals:
-            return []
-        path = self.scratch / "intervals.txt"
-        path.write_text("".join(f"{interval}\n" for interval in run.intervals))
-        return [f"--request-intervals={path}"]
+    def _place(self, number: int) -> _Place:
+        place = _Place(
+            report=self.scratch / f"report-{number}.csv",
+            export=self.scratch / f"export-{number}.json",
+            intervals=self.scratch / f"intervals-{number}.txt",
+        )
+        place.clear()  # perf_analyzer does not write over an export
+        return place
 
-    def _finish(self, words: Sequence[str], timeout: float) -> str:
-        """What it printed; never left running, whatever happens here."""
-        process: subprocess.Popen[bytes] | None = None
+    def _words(self, part: Part, place: _Place, *, exporting: bool) -> list[str]:
+        words = [PROGRAM, "-m", self.model, "-u", self.address, "-i", "grpc"]
+        words += ["-f", str(place.report), *part.words]
+        if self.input_data is not None:
+            words.append(f"--input-data={self.input_data}")
+        if exporting:
+            words.append(f"--profile-export-file={place.export}")
+        if part.intervals:
+            place.intervals.write_text("".join(f"{interval}\n" for interval in part.intervals))
+            words.append(f"--request-intervals={place.intervals}")
+        return words
+
+    def _finish(self, commands: Sequence[Sequence[str]], timeout: float) -> list[str]:
+        """What they printed; none is ever left running, whatever happens here."""
+        processes: list[subprocess.Popen[bytes]] = []
+        until = time.monotonic() + timeout
+        logs = []
         try:
-            with self.interrupts.held():
-                process = self._start(words)
-            output, _ = process.communicate(timeout=timeout)
+            for words in commands:
+                with self.interrupts.held():
+                    processes.append(self._start(words))
+            for process in processes:
+                output, _ = process.communicate(timeout=max(0.1, until - time.monotonic()))
+                logs.append(output.decode(errors="replace"))
         except subprocess.TimeoutExpired as error:
             raise LoadFailed(f"perf_analyzer did not end within {timeout:.0f} s") from error
         finally:
             with self.interrupts.held():
-                _end(process)
-        log = output.decode(errors="replace")
-        if process.returncode != 0:
-            raise LoadFailed(f"perf_analyzer: {trouble(log, process.returncode)}")
-        return log
+                for process in processes:
+                    _end(process)
+        for process, log in zip(processes, logs, strict=True):
+            if process.returncode != 0:
+                raise LoadFailed(f"perf_analyzer: {trouble(log, process.returncode)}")
+        return logs
 
     def _start(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
         try:
@@ -105,8 +150,34 @@ class LoadGenerator:
             raise Infrastructure(LOAD_GENERATOR_MISSING, message) from error
 
 
-def _end(process: subprocess.Popen[bytes] | None) -> None:
-    if process is None or process.poll() is not None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """The files of one perf_analyzer."""
+
+    report: Path
+    export: Path
+    intervals: Path
+
+    def clear(self) -> None:
+        for path in (self.report, self.export, self.intervals):
+            path.unlink(missing_ok=True)
+
+    def read(self, log: str, part: Part, *, exporting: bool) -> Measurement:
+        measured = parse_report(self.report.read_text(), log)
+        if not exporting:
+            return measured
+        sent = parse_export(self.export.read_bytes())
+        return replace(
+            measured,
+            latencies_ms=tuple(sent.latency_ms.tolist()),
+            sent_ns=tuple(sent.at_ns.tolist()),
+            sent_rows=(part.batch,) * len(sent.at_ns),
+            requests=len(sent.at_ns),
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
         return
     process.kill()
     process.communicate()

@@ -6,7 +6,10 @@ import csv
 import io
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 _THROUGHPUT = "Inferences/Second"
 _PERCENTILE = re.compile(r"^p(\d+) latency$")
@@ -32,13 +35,23 @@ class Measurement:
 
     ``rows_per_second``: answered rows; ``percentiles_ms``: request latency by percentile, as
     the client saw it; ``requests``: how many they come from; ``delayed_percent``: requests that
-    went out late (open loop), because the generator could not keep up.
+    went out late (open loop), because the generator could not keep up. ``latencies_ms``: of
+    every request, where they are known, and beside each ``sent_ns`` (on the generator's clock) and
+    ``sent_rows``.
     """
 
     rows_per_second: float
     percentiles_ms: dict[int, float]
     requests: int
     delayed_percent: float = 0.0
+    latencies_ms: tuple[float, ...] = ()
+    sent_ns: tuple[int, ...] = ()
+    sent_rows: tuple[int, ...] = ()
+
+    @property
+    def mean_ms(self) -> float:
+        """Of all latencies; 0 where they are not known one by one."""
+        return float(np.mean(self.latencies_ms)) if self.latencies_ms else 0.0
 
     def percentile_ms(self, percentile: float) -> float:
         """Latency at ``percentile``, or at the next larger one that was measured.
@@ -46,10 +59,51 @@ class Measurement:
         Raises:
             OutputUnreadableError: there is none.
         """
+        if self.latencies_ms:
+            return float(np.percentile(self.latencies_ms, percentile, method="higher"))
         above = [known for known in self.percentiles_ms if known >= percentile]
         if not above:
             raise OutputUnreadableError(f"perf_analyzer's report has no p{percentile:g}")
         return self.percentiles_ms[min(above)]
+
+    def violations(self, goal_ms: float) -> float:
+        """Share of the requests slower than the goal.
+
+        Counted where every latency is known; else from the percentiles, straight between them
+        (beyond the last one: half of what it leaves where it is within the goal, all of it where
+        it is not).
+        """
+        if self.latencies_ms:
+            return float(np.mean(np.array(self.latencies_ms) > goal_ms))
+        known = sorted(self.percentiles_ms.items())
+        last_percent, last_ms = known[-1]
+        if goal_ms >= last_ms:
+            return (100 - last_percent) / 200
+        latencies = [0.0, *(value for _, value in known)]
+        shares = [0.0, *(percent / 100 for percent, _ in known)]
+        return 1.0 - float(np.interp(goal_ms, np.maximum.accumulate(latencies), shares))
+
+
+def joined(parts: Sequence[Measurement]) -> Measurement:
+    """Several load generators that ran side by side, as one.
+
+    Without every latency the percentiles are the worst of the parts': rather too high.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    names = set.intersection(*(set(part.percentiles_ms) for part in parts))
+    every = all(part.latencies_ms for part in parts)
+    return Measurement(
+        rows_per_second=math.fsum(part.rows_per_second for part in parts),
+        percentiles_ms={
+            name: max(part.percentiles_ms[name] for part in parts) for name in sorted(names)
+        },
+        requests=sum(part.requests for part in parts),
+        delayed_percent=max(part.delayed_percent for part in parts),
+        latencies_ms=tuple(ms for part in parts for ms in part.latencies_ms) if every else (),
+        sent_ns=tuple(at for part in parts for at in part.sent_ns) if every else (),
+        sent_rows=tuple(rows for part in parts for rows in part.sent_rows) if every else (),
+    )
 
 
 def parse_report(report: str, log: str) -> Measurement:

@@ -1,8 +1,8 @@
-"""What was measured → the profile and the result. Pure."""
+"""What was found out → the profile and the result. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.profile import MemoryPlan, Profile, ServicePoint
@@ -14,34 +14,31 @@ from modelservice_runtime.contract.results import (
     TuneResult,
 )
 
-from .capacity import Capacity, figure
-from .choice import Choice, LatencyPoint, falling, queue_timeout_microseconds
+from . import curve
 from .errors import MEASURED, OBJECTIVE_MISSED, TuneError
+from .figures import figure
+from .finding_capacity import strict_rate
+from .knobs import Decided, Knob
+from .outcome import Tuned
+from .search import Candidate, batching_of
+from .settings import batch_sizes
+from .simulation.capacity import answered_share, packed, throughput
+from .simulation.outcomes import Batching
+from .trials import valid
+
+#: Beyond this the machine's noise is worth a word.
+_SHOWN_REASONS = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """All that the steps found out. ``notes``: what was left out, and why, in words."""
-
-    curve: tuple[LatencyPoint, ...]
-    choice: Choice
-    capacity: Capacity
-    peak_memory_bytes: int
-    load_seconds: float
-    hardware: str
-    notes: tuple[str, ...] = ()
-
-
-def succeeded(request: TuneRequest, measured: Measured) -> TuneResult:
+def succeeded(request: TuneRequest, tuned: Tuned, profile: Profile) -> TuneResult:
     """The result of a tuning that measured enough."""
-    met = measured.choice.met
     return TuneResult(
         key=request.tuning_key,
         attempt=request.attempt,
         outcome=SUCCEEDED,
-        reason=MEASURED if met else OBJECTIVE_MISSED,
-        message=words(measured),
-        profile=profile(request, measured),
+        reason=MEASURED if tuned.met else OBJECTIVE_MISSED,
+        message=words(tuned, profile),
+        profile=profile,
     )
 
 
@@ -56,55 +53,149 @@ def failed(request: TuneRequest, error: TuneError) -> TuneResult:
     )
 
 
-def profile(request: TuneRequest, measured: Measured) -> Profile:
+def profile_of(
+    request: TuneRequest,
+    tuned: Tuned,
+    decided: Decided,
+    knobs: tuple[Knob, ...],
+    *,
+    memory: MemoryPlan,
+    peak_bytes: int,
+    load_seconds: float,
+    hardware: str,
+) -> Profile:
     """What sizing and status read."""
-    choice, setting, goal = measured.choice, measured.choice.setting, request.objective
-    largest = [point for point in measured.curve if point.batch <= setting.max_batch_size][-1]
-    timeout = queue_timeout_microseconds(goal.milliseconds, largest.p50_ms) if choice.met else 0
+    chosen, goal = tuned.chosen, request.objective
+    setting, rate = chosen.setting, tuned.capacity.rows_per_second
+    timeout = decided.queue_timeout_microseconds / 1e6 if tuned.met else float("inf")
+    batching = batching_of(setting, timeout)
+    final = tuned.capacity.candidate
     return Profile(
         artifact_digest=request.artifact_digest,
-        variant=setting.variant,
+        variant=setting.option.variant,
         backend=request.backend,
         max_batch_size=setting.max_batch_size,
-        instances=setting.instances,
-        threads=setting.threads,
-        queue_delay_microseconds=0,
-        queue_timeout_microseconds=timeout,
-        service=tuple(ServicePoint(batch=p.batch, milliseconds=p.p50_ms) for p in measured.curve),
-        memory=MemoryPlan(
-            request_bytes=measured.peak_memory_bytes,
-            limit_bytes=measured.peak_memory_bytes,
-            shared_memory_bytes=0,
-        ),
-        latency_at_capacity_ms=round(measured.capacity.latency_ms, 3),
-        throughput_rows_per_second=round(choice.rows_per_second, 3),
-        capacity_rows_per_second=round(measured.capacity.rows_per_second, 3),
+        instances=setting.option.instances,
+        threads=setting.option.threads,
+        queue_delay_microseconds=setting.queue_delay_microseconds,
+        queue_timeout_microseconds=decided.queue_timeout_microseconds,
+        service=service_points(final),
+        latency_at_capacity_ms=round(tuned.capacity.latency_ms, 3),
+        throughput_rows_per_second=round(_throughput(tuned), 3),
+        capacity_rows_per_second=round(rate, 3),
+        capacity_table=capacity_table(tuned),
+        answered_share=answered(final, batching, tuned),
         objective_percentile=goal.percentile,
         objective_ms=goal.milliseconds,
-        objective_met=choice.met,
-        peak_memory_bytes=measured.peak_memory_bytes,
-        load_seconds=round(measured.load_seconds, 3),
-        hardware=measured.hardware,
+        objective_met=tuned.met,
+        peak_memory_bytes=peak_bytes,
+        memory=memory,
+        load_seconds=round(load_seconds, 3),
+        hardware=hardware,
+        response_cache_bytes=decided.response_cache_bytes,
+        cuda_graphs=decided.cuda_graphs,
+        pinned_memory_bytes=decided.pinned_memory_bytes,
+        traffic=request.traffic,
+        gain=round(rate / tuned.current - 1, 4) if tuned.current > 0 else 0.0,
+        reasons=tuple(knob.words() for knob in knobs[:_SHOWN_REASONS]),
+        report_uri=request.report_uri,
     )
 
 
-def words(measured: Measured) -> str:
+def service_points(candidate: Candidate) -> tuple[ServicePoint, ...]:
+    """Time by batch size at the setting that serves, as the corrected model has it."""
+    table = candidate.service.table(candidate.setting.max_batch_size)
+    return tuple(
+        ServicePoint(batch=size, milliseconds=round(float(table[size]) * 1000, 4))
+        for size in batch_sizes(candidate.setting.max_batch_size)
+    )
+
+
+def capacity_table(tuned: Tuned) -> tuple[float, ...]:
+    """R(c) for the routing that there is: each replica gets a random part of the requests."""
+    from modelservice_runtime.contract.profile import CAPACITY_REPLICAS  # noqa: PLC0415
+
+    rate = tuned.capacity.rows_per_second
+    return tuple(round(rate * count, 2) for count in CAPACITY_REPLICAS)
+
+
+def answered(candidate: Candidate, batching: Batching, tuned: Tuned) -> str:
+    """Share answered in time by load and replicas, packed."""
+    question = tuned.question
+    table = answered_share(candidate.service, batching, question.source, question.goal)
+    return packed(table)
+
+
+def _throughput(tuned: Tuned) -> float:
+    candidate = tuned.capacity.candidate
+    return throughput(candidate.service, batching_of(candidate.setting))
+
+
+def words(tuned: Tuned, profile: Profile) -> str:
     """The profile in a sentence, and what a person should know about how it was made."""
-    choice, capacity = measured.choice, measured.capacity
     figures = (
-        f"{figure(choice.rows_per_second)} rows/s under full load, capacity"
-        f" {figure(capacity.rows_per_second)} rows/s per replica,"
-        f" {measured.peak_memory_bytes >> 20} MiB at most"
+        f"{figure(profile.throughput_rows_per_second)} rows/s with full batches, capacity"
+        f" {figure(profile.capacity_rows_per_second)} rows/s per replica,"
+        f" {profile.peak_memory_bytes >> 20} MiB at most"
     )
-    notes = [capacity.note, falling(measured.curve), *measured.notes]
-    return "; ".join([choice.why, figures, *(note for note in notes if note)])
+    cost = f"{tuned.runs} runs, {tuned.load_seconds:.0f} s of load"
+    notes = [
+        tuned.capacity.note,
+        variants_compared(tuned),
+        *curve_notes(tuned),
+        *discarded(tuned),
+        *tuned.notes,
+    ]
+    return "; ".join([tuned.why, figures, cost, *(note for note in notes if note)])
+
+
+def variants_compared(tuned: Tuned) -> str:
+    """The best of each variant in words; empty where there is only one."""
+    best: dict[str, float] = {}
+    for item in tuned.order:
+        name = item.setting.option.variant
+        best[name] = max(best.get(name, 0.0), item.rows_per_second)
+    if len(best) < 2:  # noqa: PLR2004 - one has nobody to be compared with
+        return ""
+    pairs = sorted(best.items(), key=lambda pair: -pair[1])
+    parts = [f"{name} {figure(rows)} rows/s" if rows else f"{name} none" for name, rows in pairs]
+    return f"variants within {tuned.question.goal_words()}: {', '.join(parts)}"
+
+
+def curve_notes(tuned: Tuned) -> tuple[str, ...]:
+    """What is odd about the chosen option's curve, and how much the machine disturbed it."""
+    seen = tuned.options[tuned.chosen.setting.option]
+    noise = curve.noise(seen.windows)
+    noisy = f"the machine is noisy: speeds scatter by ±{noise:.0%} from moment to moment"
+    return (curve.falling(seen.points), noisy if noise > curve.NOISY_SHARE else "")
+
+
+def discarded(tuned: Tuned) -> tuple[str, ...]:
+    """How many runs were thrown away."""
+    many = len(tuned.trials) - len(valid(tuned.trials))
+    why = "the load generator fell behind"
+    return (
+        (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",) if many else ()
+    )
+
+
+def strict_capacity(tuned: Tuned) -> float:
+    """R(1) as the corrected model has it."""
+    return strict_rate(tuned.capacity.candidate, tuned.question)
 
 
 def shortened(result: TuneResult) -> bytes:
-    """The result's JSON, its message cut until it fits into a termination message."""
+    """The result's JSON, its message and then its reasons cut until it fits."""
     text = dumps(result).encode()
-    while len(text) > MAX_RESULT_BYTES and result.message:
-        result = replace(result, message=_cut(result.message, len(text) - MAX_RESULT_BYTES))
+    while len(text) > MAX_RESULT_BYTES:
+        over = len(text) - MAX_RESULT_BYTES
+        if result.message:
+            result = replace(result, message=_cut(result.message, over))
+        elif result.profile is not None and result.profile.reasons:
+            fewer = replace(result.profile, reasons=result.profile.reasons[:-1])
+            result = replace(result, profile=fewer)
+        else:
+            break
         text = dumps(result).encode()
     return text
 

@@ -9,13 +9,18 @@ What perf_analyzer 2.51 does, and what follows from it (tried):
   that its throughput is wrong, but its latencies are exact. It refuses fewer than concurrency.
 - Its own Poisson arrivals are always the same few, 25 % off the rate wanted in a short run. It
   therefore gets intervals of ours.
+- All requests of one perf_analyzer have the same number of rows. A traffic of several sizes is
+  several of them side by side.
 """
 
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
+
+import numpy as np
+
+from .simulation.arrivals import Requests
 
 #: Below one second, since perf_analyzer looks at the clock once a second.
 LONE_SECONDS = 0.9
@@ -25,7 +30,7 @@ PROBE_REQUESTS = 3
 MOST_REQUESTS = 50_000
 
 WINDOWS = 3
-WINDOW_SECONDS = 0.6
+WINDOW_SECONDS = 0.3
 #: Windows longer than this count requests instead.
 WINDOW_SECONDS_MOST = 2.0
 #: A window holds at least as many latencies as this.
@@ -37,28 +42,40 @@ STABILITY_PERCENT = 999
 #: many as make a fair one if that takes longer, and at least so many as say anything at all.
 OPEN_SECONDS = 1.9
 OPEN_SECONDS_GOOD = 3.9
-OPEN_REQUESTS_GOOD = 200
+OPEN_REQUESTS_GOOD = 700
 OPEN_REQUESTS_FAIR = 60
 OPEN_REQUESTS_LEAST = 10
-_SEED = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """``words`` for perf_analyzer; ``seconds`` that it takes if all is as expected.
+class Part:
+    """One perf_analyzer: ``words`` for it; it sends ``requests`` of ``batch`` rows, 0: unknown.
 
     ``intervals``: microseconds between requests, for the file that perf_analyzer reads them
     from; empty where they follow from the concurrency.
     """
 
     words: tuple[str, ...]
-    seconds: float
+    batch: int = 1
+    requests: int = 0
     intervals: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """``parts``: side by side. ``seconds``: that it takes if all is as expected.
+
+    ``open_loop``: requests come at their own times; only then is every single latency of use.
+    """
+
+    parts: tuple[Part, ...]
+    seconds: float
+    open_loop: bool = False
 
 
 def probe() -> Run:
     """The first requests of all, when no latency is known."""
-    return Run(words=_one_after_another(1, PROBE_REQUESTS), seconds=1.0)
+    return Run(parts=(_one_after_another(1, PROBE_REQUESTS),), seconds=1.0)
 
 
 def lone(batch: int, expected_ms: float) -> Run:
@@ -66,11 +83,11 @@ def lone(batch: int, expected_ms: float) -> Run:
     each = expected_ms / 1000
     most = max(2, min(LONE_REQUESTS, int(LONE_SECONDS_MOST / each)))
     count = min(MOST_REQUESTS, max(most, int(LONE_SECONDS / each)))
-    return Run(words=_one_after_another(batch, count), seconds=max(1.0, count * each))
+    return Run(parts=(_one_after_another(batch, count),), seconds=max(1.0, count * each))
 
 
-def closed(concurrency: int, expected_ms: float) -> Run:
-    """So many single-row requests at a time, each followed by the next.
+def closed(concurrency: int, expected_ms: float, batch: int = 1) -> Run:
+    """So many requests of ``batch`` rows at a time, each followed by the next.
 
     ``expected_ms``: latency of a request among so many.
     """
@@ -83,39 +100,47 @@ def closed(concurrency: int, expected_ms: float) -> Run:
         mode = ("--measurement-mode", "count_windows", *count)
         seconds = (WINDOWS + 1) * max(1.0, expected_ms / 1000)
     words = (
-        *("-b", "1", f"--concurrency-range={concurrency}", "--async", *mode),
+        *("-b", str(batch), f"--concurrency-range={concurrency}", "--async", *mode),
         *("-r", str(WINDOWS), "-s", str(STABILITY_PERCENT)),
     )
-    return Run(words=words, seconds=seconds)
+    return Run(parts=(Part(words=words, batch=batch),), seconds=seconds)
 
 
-def open_loop(rate: float, seconds_most: float) -> Run | None:
-    """Single-row requests at random times, ``rate`` a second; None: there is no time for it."""
+def open_requests(requests_per_second: float, seconds_most: float) -> int:
+    """How many requests to send at a rate; 0: there is no time for enough of them."""
+    rate = requests_per_second
     good = min(OPEN_REQUESTS_GOOD / rate, OPEN_SECONDS_GOOD)
     seconds = min(max(OPEN_SECONDS, good, OPEN_REQUESTS_FAIR / rate), seconds_most)
     count = min(MOST_REQUESTS, int(rate * seconds))
-    if count < OPEN_REQUESTS_LEAST:
-        return None
+    return count if count >= OPEN_REQUESTS_LEAST else 0
+
+
+def open_loop(requests: Requests) -> Run:
+    """Requests at their times, those of each size from a perf_analyzer of its own."""
     return Run(
-        words=("-b", "1", "--async", f"--request-count={count}"),
-        seconds=count / rate,
-        intervals=arrivals(rate, count),
+        parts=tuple(_timed(requests, int(size)) for size in np.unique(requests.rows)),
+        seconds=float(requests.arrival[-1]),
+        open_loop=True,
     )
 
 
-def arrivals(rate: float, count: int) -> tuple[int, ...]:
-    """``count`` exponential intervals in microseconds that together take ``count / rate``.
+def _timed(requests: Requests, size: int) -> Part:
+    times = requests.arrival[requests.rows == size]
+    gaps = np.diff(times, prepend=0.0)
+    # In whole microseconds, without the error of rounding adding up.
+    ends = np.rint(np.cumsum(gaps) * 1e6).astype(np.int64)
+    intervals = np.maximum(1, np.diff(ends, prepend=0))
+    return Part(
+        words=("-b", str(size), "--async", f"--request-count={len(times)}"),
+        batch=size,
+        requests=len(times),
+        intervals=tuple(int(value) for value in intervals),
+    )
 
-    The same ones for every rate, but for their unit: two rates differ in nothing else.
-    """
-    generator = random.Random(_SEED)  # noqa: S311 - a trace, not a secret
-    drawn = [generator.expovariate(1.0) for _ in range(count)]
-    unit = count / rate / sum(drawn) * 1e6
-    return tuple(max(1, round(value * unit)) for value in drawn)
 
-
-def _one_after_another(batch: int, count: int) -> tuple[str, ...]:
-    return ("-b", str(batch), "--concurrency-range=1", f"--request-count={count}")
+def _one_after_another(batch: int, count: int) -> Part:
+    words = ("-b", str(batch), "--concurrency-range=1", f"--request-count={count}")
+    return Part(words=words, batch=batch, requests=count)
 
 
 def timeout(run: Run, seconds_left: float) -> float:

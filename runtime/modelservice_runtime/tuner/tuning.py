@@ -1,236 +1,160 @@
-"""The steps of a tuning: batch by batch, variant by variant, other instances, choice, capacity."""
+"""The steps of a tuning: curves, simulation, the best few in turns, capacity."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from modelservice_runtime.contract.requests import LatencyObjective
-from modelservice_runtime.cpu import read_cpu
-
-from . import capacity as rates
-from . import runs
+from . import finding_capacity
 from .bench import Bench
-from .capacity import Capacity, RateRun, figure
-from .choice import (
-    Choice,
-    LatencyPoint,
-    Loaded,
-    Setting,
-    alternatives,
-    batch_sizes,
-    choose,
-    finalists,
-    instance_options,
-)
-from .contenders import best_batch, compared, next_batch
+from .confirming import Confirming
+from .curves import Curves
 from .deadline import Deadline
-from .errors import LoadFailed, TritonDied, TuneError, UserError
-from .memory import PeakMemory
-from .parsing import Measurement
+from .errors import OUT_OF_MEMORY, UserError
+from .figures import figure
+from .finding_capacity import UNPROVEN_SHARE, Capacity
+from .memory_plan import MIB, misfit, predicted
+from .outcome import Tuned
 from .progress import say
-from .results import Measured
+from .question import Question
+from .search import Candidate, finalists, simulate, simulated, space
+from .settings import Option, Setting
 
-#: p99 is the finest percentile that perf_analyzer reports; a finer objective is judged by it.
-FINEST_PERCENTILE = 99.0
-#: One run at a rate takes at most this share of the time that is left.
-RATE_SHARE = 0.4
+#: The curves take at most this share of the time for the search.
+CURVES_SHARE = 0.6
 
 
 @dataclass(slots=True, kw_only=True)
 class Tuning:
-    """One tuning on one bench.
-
-    ``variants``: names, at least one, the builder's choice first. ``cpu``: cores of a replica.
-    ``curves``, ``alone_ms`` (a lone row at the objective's percentile): by variant.
-    """
+    """One tuning on one bench. ``variants``: names, at least one, the builder's choice first."""
 
     bench: Bench
     variants: tuple[str, ...]
-    objective: LatencyObjective
-    max_batch_size: int
-    cpu: float
+    question: Question
     deadline: Deadline
-    curves: dict[str, list[LatencyPoint]] = field(default_factory=dict)
-    alone_ms: dict[str, float] = field(default_factory=dict)
-    loaded: list[Loaded] = field(default_factory=list)
+    curves: Curves = field(init=False)
+    confirming: Confirming = field(init=False)
 
-    def run(self) -> Measured:
+    def __post_init__(self) -> None:
+        self.curves = Curves(bench=self.bench, question=self.question, variants=self.variants)
+        self.confirming = Confirming(bench=self.bench, question=self.question, memory=self._memory)
+
+    def run(self, current: Setting | None = None) -> Tuned:
         """All steps; what was measured before the time was up is used.
 
+        ``current``: what serves now, if its gain is to be told.
+
         Raises:
-            TuneError: not even batch 1 could be measured; in words.
+            TuneError: not even a lone row could be asked; in words.
         """
-        self._every_variant()
-        self._others()
-        goal = self.objective
-        choice = choose(self.loaded, self.alone_ms, goal.milliseconds, goal.percentile)
-        say("choosing", 0.7, choice.why)
-        self._fill_curve(choice.setting)
-        with PeakMemory(lambda: self.bench.triton.pid) as memory:
-            capacity = self._capacity(choice)
+        began = time.monotonic()
+        self.curves.measure(self.deadline.for_search(CURVES_SHARE))
+        models = self.curves.models()
+        started = time.monotonic()
+        order = simulated(space(models, self.question), models, self.question, self._memory)
+        simulation_seconds = time.monotonic() - started
+        say("simulating", 0.55, f"{len(order)} settings in {simulation_seconds:.1f} s")
+        met = min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds
+        best = self.confirming.best(order, self.deadline.for_search()) if met else None
+        capacity = self._capacity(best, order)
+        chosen = capacity.candidate
         say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
-        return Measured(
-            curve=tuple(sorted(self.curves[choice.setting.variant], key=lambda p: p.batch)),
-            choice=choice,
+        return Tuned(
+            question=self.question,
+            chosen=chosen,
+            met=met,
+            why=self._why(chosen, best, len(order)),
             capacity=capacity,
-            peak_memory_bytes=memory.bytes,
-            load_seconds=self.bench.triton.load_seconds,
-            hardware=read_cpu(),
-            notes=(compared(self.loaded, goal.milliseconds, goal.percentile), *self.bench.notes),
+            order=order,
+            options=dict(self.curves.options),
+            trials=tuple(self.confirming.trials),
+            first_fits=dict(self.confirming.first_fits),
+            finalists=tuple(item.setting for item in finalists(order, self.question)),
+            memory=tuple(self.curves.memory),
+            samples=tuple(self.bench.samples),
+            alone_ms=dict(self.curves.alone_ms),
+            current=self._now(current, capacity),
+            notes=tuple(self.bench.notes),
+            seconds=time.monotonic() - began,
+            load_seconds=self.bench.load_seconds,
+            runs=self.bench.runs,
+            simulation_seconds=simulation_seconds,
         )
 
-    def _every_variant(self) -> None:
-        """The first one that can be measured is searched whole, the others beside it."""
-        failures: list[TuneError] = []
-        for variant in self.variants:
-            if self.loaded:
-                self._beside(self._single(variant))
-                continue
-            try:
-                self._whole(self._single(variant))
-            except (UserError, TritonDied, LoadFailed) as error:
-                self.bench.notes.append(f"{variant} was given up: {error.message}")
-                failures.append(error)
-        if not self.loaded:
-            raise failures[0]
+    def _capacity(self, best: Candidate | None, order: tuple[Candidate, ...]) -> Capacity:
+        if best is not None:
+            return finding_capacity.find(self.confirming, best, self.deadline)
+        smallest = self._smallest(order)
+        if self.curves.alone_ms[smallest.setting.option.variant] > (
+            self.question.objective.milliseconds
+        ):
+            return finding_capacity.best_effort(self.confirming, smallest, self.deadline)
+        rate = (1 - UNPROVEN_SHARE) * smallest.throughput
+        alone = self.curves.alone_ms[smallest.setting.option.variant]
+        note = "only lone requests keep the objective: capacity is a cautious guess"
+        return Capacity(rows_per_second=rate / 2, latency_ms=alone, candidate=smallest, note=note)
 
-    def _single(self, variant: str) -> Setting:
-        instances, threads = instance_options(self.cpu)[0]
-        return Setting(variant=variant, max_batch_size=1, instances=instances, threads=threads)
+    def _smallest(self, order: tuple[Candidate, ...]) -> Candidate:
+        """A lone row of what is fastest alone.
 
-    def _whole(self, single: Setting) -> None:
-        """Every batch size with one instance, smallest first.
-
-        A batch that takes longer than the objective by itself ends it: larger ones take longer.
-        With more variants to come it ends while there is time for them.
+        Raises:
+            UserError: not even that fits into the memory limit.
         """
-        self._smallest(single)
-        sizes, curve = batch_sizes(self.max_batch_size), self.curves[single.variant]
-        until = self.deadline.for_search(2 / (1 + len(self.variants)))
-        for number, size in enumerate(sizes[1:]):
-            if curve[-1].p50_ms > self.objective.milliseconds:
-                break
-            setting = replace(single, max_batch_size=size)
-            if not self._batch(setting, 0.15 + 0.3 * number / len(sizes), until):
-                break
-
-    def _smallest(self, single: Setting) -> None:
-        say("loading", 0.05, "starting Triton with the artifact")
-        probed = self.bench.first(single, runs.probe())
-        alone = self.bench.first(single, runs.lone(1, probed.percentile_ms(50)))
-        self._add_alone(single, alone, 0.1)
-        run = runs.closed(single.concurrency, 2 * self.curves[single.variant][0].p50_ms)
-        self._add_loaded(single, self.bench.first(single, run), 0.15)
-
-    def _beside(self, single: Setting) -> None:
-        """A further variant, at the batch size that is best so far and as far as it gains."""
-        goal_ms, until = self.objective.milliseconds, self.deadline.for_search()
-        others = list(self.loaded)
-        first = self.curves[others[0].setting.variant][0]
-        alone = self.bench.measure(single, runs.lone(1, first.p50_ms), until)
-        if alone is None:
-            return
-        self._add_alone(single, alone, 0.46)
-        size: int | None = best_batch(others, goal_ms)
-        while size is not None:
-            setting = replace(single, max_batch_size=size)
-            measured = self._under_load if size == 1 else self._batch
-            if not measured(setting, 0.47, until):
-                break
-            size = next_batch(self.loaded[len(others) :], others, self.max_batch_size, goal_ms)
-        last = self.curves[single.variant][-1]
-        if len(self.loaded) == len(others) and last.p50_ms > goal_ms:
-            why = f"a batch of {last.batch} alone takes {last.p50_ms:.1f} ms"
-            self.bench.notes.append(f"{single.variant} was given up: {why}")
-
-    def _batch(self, setting: Setting, fraction: float, until: Deadline) -> bool:
-        """Whether this batch size could be measured, so that another one is worth a try."""
-        size, curve = setting.max_batch_size, self.curves[setting.variant]
-        run = runs.lone(size, curve[-1].p50_ms * size / curve[-1].batch)
-        alone = self.bench.measure(setting, run, until)
-        if alone is None:
-            return False
-        self._add_point(setting, alone, size, fraction)
-        if curve[-1].p50_ms > self.objective.milliseconds:
-            return False
-        return self._under_load(setting, fraction, until)
-
-    def _others(self) -> None:
-        """Other numbers of instances and threads; then the best few in turns."""
-        goal_ms, until = self.objective.milliseconds, self.deadline.for_search()
-        for setting in alternatives(self.cpu, self.loaded, goal_ms):
-            self._under_load(setting, 0.5, until)
-        while again := finalists(self.loaded, goal_ms):
-            done = [self._under_load(setting, 0.6, until) for setting in again]
-            if not all(done):
-                break  # time is up, or one of them ended Triton
-
-    def _under_load(self, setting: Setting, fraction: float, until: Deadline) -> bool:
-        curve = self.curves[setting.variant]
-        point = next(p for p in curve if p.batch == setting.max_batch_size)
-        run = runs.closed(setting.concurrency, 2 * point.p50_ms)
-        done = self.bench.measure(setting, run, until)
-        if done is not None:
-            self._add_loaded(setting, done, fraction)
-        return done is not None
-
-    def _fill_curve(self, chosen: Setting) -> None:
-        """The smaller batches of a variant that was not searched whole."""
-        curve = self.curves[chosen.variant]
-        single = replace(self._single(chosen.variant), max_batch_size=chosen.max_batch_size)
-        known = {point.batch for point in curve}
-        for size in batch_sizes(chosen.max_batch_size):
-            if size in known:
-                continue
-            run = runs.lone(size, curve[0].p50_ms * size)
-            done = self.bench.measure(single, run, self.deadline.for_search())
-            if done is None:
-                break
-            self._add_point(chosen, done, size, 0.72)
-
-    def _capacity(self, choice: Choice) -> Capacity:
-        def at(rate: float) -> RateRun | None:
-            return self._at_rate(choice.setting, rate)
-
-        find = rates.find_capacity if choice.met else rates.best_effort
-        return find(at, choice.rows_per_second, self.objective.milliseconds)
-
-    def _at_rate(self, setting: Setting, rate: float) -> RateRun | None:
-        left = self.deadline.remaining(time.monotonic())
-        run = runs.open_loop(rate, RATE_SHARE * left)
-        if run is None:
-            return None
-        done = self.bench.measure(setting, run, self.deadline)
-        if done is None:
-            return RateRun(rate=rate, latency_ms=None)
-        found = RateRun(
-            rate=rate,
-            latency_ms=self._latency(done),
-            median_ms=done.percentile_ms(50),
-            delayed_percent=done.delayed_percent,
+        models, alone = self.curves.models(), self.curves.alone_ms
+        variant = min(alone, key=lambda name: alone[name])
+        option = next(
+            (known for known in models if known.variant == variant),
+            Option(variant=variant, instances=1, threads=1),
         )
-        verdict = "holds" if found.holds(self.objective.milliseconds) else "does not hold"
-        say("capacity", 0.85, f"{figure(rate)} rows/s {verdict} ({found.latency_ms:.1f} ms)")
-        return found
+        setting = Setting(option=option, max_batch_size=self.question.least_batch)
+        known = next((item for item in order if item.setting == setting), None)
+        smallest = known or simulate(setting, models[option], self.question, self._memory)
+        if smallest.misfit:
+            words = f"{setting.words()}: {smallest.misfit}"
+            raise UserError(OUT_OF_MEMORY, f"{words}; raise spec.serving.resources.limits.memory")
+        return smallest
 
-    def _add_alone(self, single: Setting, done: Measurement, fraction: float) -> None:
-        self.curves[single.variant] = []
-        self.alone_ms[single.variant] = self._latency(done)
-        self._add_point(single, done, 1, fraction)
+    def _now(self, current: Setting | None, capacity: Capacity) -> float:
+        """Rows a second that the setting of now carries; 0 where that is not known.
 
-    def _add_point(self, setting: Setting, done: Measurement, batch: int, fraction: float) -> None:
-        median, high = done.percentile_ms(50), done.percentile_ms(FINEST_PERCENTILE)
-        point = LatencyPoint(batch=batch, p50_ms=median, p99_ms=high)
-        self.curves[setting.variant].append(point)
-        say("latency by batch", fraction, f"{setting.variant}, batch {batch}: {median:.1f} ms")
+        As the corrected model of the chosen one has it, if they share variant and threads.
+        """
+        if current is None:
+            return 0.0
+        chosen = capacity.candidate
+        if current.option == chosen.setting.option:
+            service = chosen.service
+        else:
+            model = self.curves.models().get(current.option)
+            if model is None:
+                return 0.0
+            service = model
+        now = simulate(current, service, self.question, self._memory)
+        return finding_capacity.strict_rate(now, self.question)
 
-    def _add_loaded(self, setting: Setting, done: Measurement, fraction: float) -> None:
-        latency = self._latency(done)
-        point = Loaded(setting=setting, rows_per_second=done.rows_per_second, latency_ms=latency)
-        self.loaded.append(point)
-        words = f"{setting.words()}: {figure(point.rows_per_second)} rows/s, {latency:.1f} ms"
-        say("settings under load", fraction, words)
+    def _memory(self, setting: Setting) -> tuple[int, str]:
+        parts = predicted(setting, self.curves.memory)
+        return (parts.total if parts else 0), misfit(parts, self.question.memory_bytes)
 
-    def _latency(self, done: Measurement) -> float:
-        return done.percentile_ms(min(self.objective.percentile, FINEST_PERCENTILE))
+    def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
+        words, goal = chosen.setting.words(), self.question.goal_words()
+        if best is not None:
+            rows = figure(chosen.rows_per_second)
+            return f"{words}: carries most of {many} settings within {goal}, {rows} rows/s"
+        alone = self.curves.alone_ms[chosen.setting.option.variant]
+        if alone <= self.question.objective.milliseconds:
+            return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
+        return (
+            f"{goal} cannot be kept: a lone request takes {alone:.1f} ms;"
+            f" {words} serves as fast as it can"
+        )
+
+
+def peak_bytes(tuned: Tuned) -> int:
+    """The most that was seen at the chosen setting, or at the one nearest to it."""
+    setting = tuned.chosen.setting
+    own = [item.total for item in tuned.memory if item.setting == setting]
+    if own:
+        return max(own)
+    parts = predicted(setting, tuned.memory)
+    return parts.total if parts else 256 * MIB

@@ -6,72 +6,20 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from page_tree import PageTree
 
 from modelservice_runtime.builder import report as reports
 from modelservice_runtime.builder.judged import Judged
 from modelservice_runtime.builder.report import Report
 from modelservice_runtime.builder.report.encoding import encode
 from modelservice_runtime.builder.report.page import page
-from modelservice_runtime.builder.report.words import NOTHING, TIMES
 from modelservice_runtime.contract.codec import encode as as_json
 from modelservice_runtime.contract.codec import loads
-
-VOID = {"meta", "br"}
-
-
-class Page(HTMLParser):
-    """The page as a tree of text, which also checks that every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note it."""
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-        if tag == "br":
-            self.rows[-1][-1] += "\n"
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note one that closes itself."""
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        """It must be the one opened last."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Collect what a reader sees."""
-        if "style" not in self.open:
-            self.words.append(data)
-        if self.open and ("td" in self.open or "th" in self.open):
-            self.rows[-1][-1] += data
-
-    @property
-    def text(self) -> str:
-        """All that a reader sees, and the descriptions of the pictures."""
-        return " ".join(self.words)
-
-    def row(self, first: str) -> list[str]:
-        """The last table row that has ``first`` among its first two cells."""
-        return [row for row in self.rows if first in row[:2]][-1]
+from modelservice_runtime.pages.figures import NOTHING, TIMES
 
 
 def test_the_files_are_written_and_the_json_reads_back(report: Report, tmp_path: Path) -> None:
@@ -110,7 +58,7 @@ def test_numbers_that_json_does_not_know_become_null(
 
 def test_the_page_is_whole_and_needs_nothing_from_outside(report: Report) -> None:
     text = page(report)
-    tree = Page(text)
+    tree = PageTree(text)
     tags = {tag for tag, _ in tree.tags}
     assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
     for tag, attributes in tree.tags:
@@ -154,7 +102,7 @@ def test_the_places_in_the_pictures_are_numbers_within_them(report: Report) -> N
 
 
 def test_every_candidate_is_in_the_table_with_its_reason(report: Report) -> None:
-    tree = Page(page(report))
+    tree = PageTree(page(report))
     for number, candidate in enumerate(report.candidates, 1):
         row = next(row for row in tree.rows if row[0] == str(number) and len(row) == 8)
         assert candidate.outcome in row[2]
@@ -163,7 +111,7 @@ def test_every_candidate_is_in_the_table_with_its_reason(report: Report) -> None
 
 
 def test_the_table_has_metric_speed_size_memory_and_time(load: Callable[[str], Report]) -> None:
-    tree = Page(page(load("several")))
+    tree = PageTree(page(load("several")))
     chosen = tree.row("fuse+int8-static")
     assert chosen == [
         "3", "fuse+int8-static", "Chosen",
@@ -202,7 +150,7 @@ def test_the_table_has_metric_speed_size_memory_and_time(load: Callable[[str], R
     ],
 )
 def test_the_page_says(words: str, load: Callable[[str], Report]) -> None:
-    assert words in Page(page(load("pruning"))).text
+    assert words in PageTree(page(load("pruning"))).text
 
 
 def test_a_loss_beyond_the_goals_is_said_first(load: Callable[[str], Report]) -> None:
@@ -214,7 +162,7 @@ def test_a_loss_beyond_the_goals_is_said_first(load: Callable[[str], Report]) ->
 
 
 def test_latency_is_there_for_each_candidate_and_batch(load: Callable[[str], Report]) -> None:
-    tree = Page(page(load("several")))
+    tree = PageTree(page(load("several")))
     rows = [row for row in tree.rows if row[0] == "fuse" and len(row) == 4]
     assert rows == [
         ["fuse", *(f"{t}\n{s}".replace("@", TIMES) for t, s in zip(
@@ -254,7 +202,7 @@ def test_a_hostile_name_is_shown_and_not_run(load: Callable[[str], Report]) -> N
     assert "<script" not in text
     assert "\x00" not in text
     assert "\x1b" not in text
-    assert '<script>alert("1")</script>&' in Page(text).text
+    assert '<script>alert("1")</script>&' in PageTree(text).text
 
 
 def test_an_error_is_better_when_it_is_less(

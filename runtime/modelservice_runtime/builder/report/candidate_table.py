@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from modelservice_runtime.builder.judged import Judged
+from modelservice_runtime.pages import figures
+from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, table, text
 
 from . import marks, words
 from .document import Report
-from .markup import Column, Html, joined, paragraph, table, text
 
 _COLUMNS = (
     Column(title="#", number=True),
@@ -36,7 +37,7 @@ def _row(number: int, candidate: Judged) -> tuple[str, ...]:
         joined((candidate.reason, *candidate.notes), "\n"),
         _metric(candidate),
         words.times_overall(candidate),
-        f"{words.megabytes(candidate.size_bytes)}\n{words.mebibytes(candidate.peak_bytes)}",
+        f"{figures.megabytes(candidate.size_bytes)}\n{figures.mebibytes(candidate.peak_bytes)}",
         _made(candidate),
     )
 
@@ -49,15 +50,15 @@ def _outcome(outcome: str) -> Html:
 
 def _metric(candidate: Judged) -> str:
     if candidate.metric is not None:
-        return f"{words.number(candidate.metric.value)}\n{words.lost(candidate.metric)}"
+        return f"{figures.number(candidate.metric.value)}\n{words.lost(candidate.metric)}"
     if candidate.recipe.exact:
         return "exact"
     if candidate.selection_value is not None:
-        return f"{words.number(candidate.selection_value)}\n(selection part)"
-    return words.NOTHING
+        return f"{figures.number(candidate.selection_value)}\n(selection part)"
+    return figures.NOTHING
 
 
 def _made(candidate: Judged) -> str:
     if not candidate.seconds and not candidate.recipe.steps:
-        return words.NOTHING
-    return words.seconds(candidate.seconds) + ("\n(cached)" if candidate.cached else "")
+        return figures.NOTHING
+    return figures.seconds(candidate.seconds) + ("\n(cached)" if candidate.cached else "")

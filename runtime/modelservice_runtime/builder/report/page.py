@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from modelservice_runtime.builder.judged import OUTCOMES
+from modelservice_runtime.pages.markup import Html, bullets, joined, paragraph, section, text
+from modelservice_runtime.pages.sheet import sheet
+from modelservice_runtime.pages.style import style
+
 from . import latency_chart, pareto, sections, terms
 from .candidate_table import candidate_table
 from .document import Report
-from .markup import Html, bullets, joined, paragraph, section, text
 from .pruning_chart import pruning
-from .style import STYLE
 from .words import headline
 
 
@@ -26,11 +29,7 @@ def page(report: Report) -> str:
             Html("</main>"),
         )
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(title)}</title><style>{STYLE}</style></head><body>{body}</body></html>\n"
-    )
+    return sheet(title, style([name.lower() for name in OUTCOMES]), body)
 
 
 def _verdict(report: Report) -> Html:

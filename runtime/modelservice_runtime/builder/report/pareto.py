@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from . import axes, marks, scales, words
-from .axes import Axis, Picture
+from modelservice_runtime.pages import axes, figures, scales
+from modelservice_runtime.pages.axes import Axis, Picture
+from modelservice_runtime.pages.labels import HEIGHT, Box, width
+from modelservice_runtime.pages.markup import Html, joined, paragraph, text
+
+from . import marks, words
 from .document import Report
 from .front import front
-from .labels import HEIGHT, Box, width
-from .markup import Html, joined, paragraph, text
 from .pareto_words import Frame, described, legend, named, names
 from .spots import Spot, important_first, limit, spots
 
@@ -96,7 +98,7 @@ def _mark(spot: Spot, sizes: Mapping[int, float], x_axis: Axis, y_axis: Axis) ->
     shape = marks.mark(candidate.outcome, x, y, sizes[spot.number], proven=spot.proven)
     hint = text(
         f"{spot.number}. {candidate.recipe.name}: {marks.MEANING.get(candidate.outcome, '')},"
-        f" {spot.time:.0f} % of the time, loss {words.number(spot.drop)}"
+        f" {spot.time:.0f} % of the time, loss {figures.number(spot.drop)}"
     )
     return Html(f"<g><title>{hint}</title>{shape}</g>")
 
@@ -134,7 +136,7 @@ def _limit_words(y_axis: Axis, allowed: float | None) -> list[Box]:
 
 
 def _allows(allowed: float) -> str:
-    return f"the goal allows {words.number(allowed)}"
+    return f"the goal allows {figures.number(allowed)}"
 
 
 def _front_line(report: Report, drawn: Sequence[Spot], x_axis: Axis, y_axis: Axis) -> Html:

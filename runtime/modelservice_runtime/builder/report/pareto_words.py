@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelservice_runtime.builder.judged import CHOSEN, FINALIST, OUTCOMES
+from modelservice_runtime.pages import axes, figures, labels
+from modelservice_runtime.pages.axes import Axis
+from modelservice_runtime.pages.labels import Box
+from modelservice_runtime.pages.markup import Html, joined, text
 
-from . import axes, labels, marks, words
-from .axes import Axis
+from . import marks
 from .document import Report
 from .front import front
-from .labels import Box
-from .markup import Html, joined, text
 from .spots import Spot, important_first
 
 #: With more marks than this, only those that matter are named, the others numbered.
@@ -52,7 +53,7 @@ def names(
         x, y = frame.x_axis.scale.at(spot.time), frame.y_axis.scale.at(spot.drop)
         said = spot.name if spot.number in by_name else str(spot.number)
         if frame.y_axis.scale.outside(spot.drop):
-            said += f" (loss {words.number(spot.drop)})"
+            said += f" (loss {figures.number(spot.drop)})"
         wanted.append(
             labels.Mark(
                 x=x, y=y, radius=sizes[spot.number], words=said, near=spot.number not in by_name
@@ -80,7 +81,7 @@ def legend(report: Report, drawn: Sequence[Spot]) -> Html:
         if outcome in seen
     )
     sizes = [spot.candidate.size_bytes for spot in drawn]
-    between = f"{words.megabytes(min(sizes))} to {words.megabytes(max(sizes))}"
+    between = f"{figures.megabytes(min(sizes))} to {figures.megabytes(max(sizes))}"
     notes = [f"The larger the mark, the larger the files ({between})."]
     notes.append("Thin lines are the intervals.")
     if front(report.candidates):
@@ -99,7 +100,7 @@ def described(report: Report, drawn: Sequence[Spot]) -> str:
     """The picture in words."""
     told = [
         f"{spot.candidate.recipe.name}: {marks.MEANING.get(spot.candidate.outcome, '')},"
-        f" {spot.time:.0f} percent of the time, loss {words.number(spot.drop)}"
+        f" {spot.time:.0f} percent of the time, loss {figures.number(spot.drop)}"
         for spot in important_first(report, drawn)
     ]
     return "; ".join(told)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import axes, scales, words
-from .axes import Axis, Picture
-from .markup import Column, Html, joined, paragraph, table
+from modelservice_runtime.pages import axes, figures, scales
+from modelservice_runtime.pages.axes import Axis, Picture
+from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, table
+
 from .terms import ALL, PruningFit, PruningLine, PruningPoint
 
 _WIDTH, _HEIGHT = 760.0, 320.0
@@ -32,8 +33,8 @@ def _lines(lines: Sequence[PruningLine]) -> Html:
             "all" if line.batch == ALL else str(line.batch),
             str(line.points),
             f"{line.k:.3f}",
-            words.milliseconds(line.c),
-            words.milliseconds(line.rmse_ms),
+            figures.milliseconds(line.c),
+            figures.milliseconds(line.rmse_ms),
             f"{100 * line.largest_error:.1f} %",
         )
         for line in lines
@@ -116,8 +117,8 @@ def _table(points: Sequence[PruningPoint]) -> Html:
             point.candidate,
             f"{100 * point.ratio:.1f} %",
             f"{point.batch}",
-            words.milliseconds(point.before_ms),
-            words.milliseconds(point.measured_ms),
+            figures.milliseconds(point.before_ms),
+            figures.milliseconds(point.measured_ms),
             *_predicted(point),
         )
         for point in points
@@ -127,9 +128,9 @@ def _table(points: Sequence[PruningPoint]) -> Html:
 
 def _predicted(point: PruningPoint) -> tuple[str, str]:
     if point.predicted_ms is None:
-        return words.NOTHING, words.NOTHING
+        return figures.NOTHING, figures.NOTHING
     error = (point.predicted_ms - point.measured_ms) / max(point.measured_ms, 1e-9)
-    return words.milliseconds(point.predicted_ms), f"{100 * error:+.0f} %"
+    return figures.milliseconds(point.predicted_ms), f"{100 * error:+.0f} %"
 
 
 def _share(point: PruningPoint, after_ms: float | None) -> float:
@@ -139,6 +140,6 @@ def _share(point: PruningPoint, after_ms: float | None) -> float:
 def _told(point: PruningPoint) -> str:
     return (
         f"{point.candidate} at batch {point.batch}: {100 * point.ratio:.0f} percent removed,"
-        f" {words.milliseconds(point.before_ms)} before,"
-        f" {words.milliseconds(point.measured_ms)} after"
+        f" {figures.milliseconds(point.before_ms)} before,"
+        f" {figures.milliseconds(point.measured_ms)} after"
     )

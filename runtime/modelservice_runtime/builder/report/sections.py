@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from modelservice_runtime.builder import choosing
 from modelservice_runtime.contract.tensors import TensorSpec
+from modelservice_runtime.pages import figures
+from modelservice_runtime.pages.bars import bars
+from modelservice_runtime.pages.markup import Column, Html, bullets, joined, pairs, paragraph, table
 
 from . import terms, words
 from .document import Report
-from .markup import Column, Html, bullets, joined, pairs, paragraph, table
 
 RULE = (
     "The rule: of the candidates that keep the goals and reach the wanted speed-up, only those"
@@ -37,14 +39,14 @@ def _given(report: Report) -> Iterator[tuple[str, str]]:
     optimization = request.optimization
     yield "Techniques", ", ".join(optimization.techniques) or "none"
     yield "Engines", ", ".join(request.engines)
-    yield "Smallest speed-up", f"{optimization.min_speedup:g} {words.TIMES}"
+    yield "Smallest speed-up", f"{optimization.min_speedup:g} {figures.TIMES}"
     if optimization.pruning is not None:
         ratios = ", ".join(f"{100 * ratio:g} %" for ratio in optimization.pruning.ratios)
         yield (
             "Pruning",
             f"{optimization.pruning.training_entrypoint}; {ratios or 'ratios searched'}",
         )
-    yield "Time allowed", words.seconds(request.duration_seconds)
+    yield "Time allowed", figures.seconds(request.duration_seconds)
     yield "Build key, attempt", f"{request.build_key}, {request.attempt}"
 
 
@@ -73,7 +75,7 @@ def _evaluation(report: Report) -> Iterator[tuple[str, str]]:
     yield "Selection part", f"{evaluated.selection_rows} rows"
     yield "Gate's part", f"{evaluated.gate_rows} rows"
     if evaluated.source_value is not None:
-        yield "Source model", f"{evaluated.metric} {words.number(evaluated.source_value)}"
+        yield "Source model", f"{evaluated.metric} {figures.number(evaluated.source_value)}"
 
 
 def interface(report: Report) -> Html:
@@ -122,8 +124,8 @@ def cost(report: Report) -> Html:
         (
             pairs(_search(report), "The search"),
             Html('<div class="columns">'),
-            _bars("Time by stage", _stages(report)),
-            _bars("Peak memory", _memory(report)),
+            bars("Time by stage", _stages(report)),
+            bars("Peak memory", _memory(report)),
             Html("</div>"),
         )
     )
@@ -131,41 +133,29 @@ def cost(report: Report) -> Html:
 
 def _search(report: Report) -> Iterator[tuple[str, str]]:
     spent, side_by_side = report.cost, terms.parallel(report.cost)
-    yield "Altogether", words.seconds(spent.total_seconds)
+    yield "Altogether", figures.seconds(spent.total_seconds)
     yield "Workers", str(side_by_side.workers)
-    yield "One after another", f"{words.seconds(side_by_side.serial_seconds)}, the sum of all steps"
-    predicted = f"predicted T_parallel = max(t_i) = {words.seconds(side_by_side.predicted_seconds)}"
-    measured = f"measured {words.seconds(side_by_side.measured_seconds)}"
+    yield (
+        "One after another",
+        f"{figures.seconds(side_by_side.serial_seconds)}, the sum of all steps",
+    )
+    predicted = (
+        f"predicted T_parallel = max(t_i) = {figures.seconds(side_by_side.predicted_seconds)}"
+    )
+    measured = f"measured {figures.seconds(side_by_side.measured_seconds)}"
     yield "Side by side", f"{predicted}, {measured}"
     if side_by_side.gain is not None:
-        yield "Gain", f"{side_by_side.gain:.2f} {words.TIMES} over one after another"
+        yield "Gain", f"{side_by_side.gain:.2f} {figures.TIMES} over one after another"
 
 
 def _stages(report: Report) -> Iterator[tuple[str, str, float]]:
     for name, taken in report.cost.stage_seconds.items():
-        yield name, words.seconds(taken), taken
+        yield name, figures.seconds(taken), taken
 
 
 def _memory(report: Report) -> Iterator[tuple[str, str, float]]:
     for name, size in report.cost.peak_memory_bytes.items():
-        yield name, words.mebibytes(size), float(size)
-
-
-def _bars(title: str, rows: Iterable[tuple[str, str, float]]) -> Html:
-    found = list(rows)
-    if not found:
-        return Html("")
-    most = max(value for _, _, value in found) or 1.0
-    cells = [
-        (
-            name,
-            said,
-            Html(f'<span class="bar" style="width:{100 * max(value, 0.0) / most:.1f}%"></span>'),
-        )
-        for name, said, value in found
-    ]
-    columns = (Column(title=title), Column(title="", number=True), Column(title=""))
-    return Html(f'<div class="bars">{table(columns, cells, title)}</div>')
+        yield name, figures.mebibytes(size), float(size)
 
 
 def surroundings(report: Report) -> Html:

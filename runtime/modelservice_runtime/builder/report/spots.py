@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modelservice_runtime.builder.judged import OUTCOMES, Judged
 from modelservice_runtime.builder.measuring import speedup
 from modelservice_runtime.contract.requests import MAX_DEGRADATION, MAX_DEGRADATION_PERCENT
+from modelservice_runtime.pages import figures
 
 from .document import Report
 from .front import estimated_drop, front, proven_drop
@@ -28,8 +29,7 @@ class Spot:
     @property
     def name(self) -> str:
         """Shortened to what fits beside others."""
-        name = self.candidate.recipe.name
-        return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
+        return figures.shortened(self.candidate.recipe.name, _NAME_CHARACTERS)
 
 
 def spots(report: Report) -> tuple[Spot, ...]:

@@ -1,4 +1,4 @@
-"""The result and the goals in sentences, figures with as many digits as they deserve."""
+"""The result and the goals in sentences."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from modelservice_runtime.contract.requests import (
     THRESHOLD,
     Goal,
 )
+from modelservice_runtime.pages.figures import NOTHING, TIMES, milliseconds, number
 
 from .document import Report
-
-NOTHING = "\N{EN DASH}"
-TIMES = "\N{MULTIPLICATION SIGN}"
-_MIB = 2**20
 
 
 def headline(report: Report) -> str:
@@ -63,35 +60,6 @@ def goal(aim: Goal, metric: str) -> str:
         MIN_IMPROVEMENT_PERCENT: f"at least {aim.value:g} % better than the source model",
     }
     return f"{metric or 'the metric'} {sentences.get(aim.kind, f'{aim.kind} {aim.value:g}')}"
-
-
-def number(value: float) -> str:
-    """Four digits that count."""
-    return f"{value:.4g}"
-
-
-def milliseconds(value: float) -> str:
-    """``0.123 ms``, ``12.3 ms``."""
-    return f"{value:.3g} ms" if value < 1000 else f"{value:.0f} ms"  # noqa: PLR2004
-
-
-def seconds(value: float) -> str:
-    """``0.8 s``, ``65 s``, ``12 min 5 s``."""
-    if value < 10:  # noqa: PLR2004 - below, tenths matter
-        return f"{value:.1f} s"
-    if value < 120:  # noqa: PLR2004 - above, minutes read better
-        return f"{value:.0f} s"
-    return f"{value // 60:.0f} min {value % 60:.0f} s"
-
-
-def megabytes(value: float) -> str:
-    """Of a file: ``12.3 MB``."""
-    return f"{value / 1e6:.1f} MB" if value else NOTHING
-
-
-def mebibytes(value: float) -> str:
-    """Of memory: ``123 MiB``."""
-    return f"{value / _MIB:.0f} MiB" if value else NOTHING
 
 
 def lost(metric: MetricValue) -> str:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.builder.report import labels, scales
-from modelservice_runtime.builder.report.labels import Box, Mark
-from modelservice_runtime.builder.report.scales import Scale
+from modelservice_runtime.pages import labels, scales
+from modelservice_runtime.pages.labels import Box, Mark
+from modelservice_runtime.pages.scales import Scale
 
 AREA = Box(left=0, top=0, right=700, bottom=400)
 
@@ -30,7 +30,12 @@ def test_ticks_are_few_even_and_within(low: float, length: float) -> None:
 def test_logarithmic_ticks_are_within(low: float, factor: float) -> None:
     found = scales.log_ticks(low, low * factor)
     assert all(low <= value <= low * factor for value in found)
-    assert len(found) <= 16
+    assert 1 <= len(found) <= 16
+
+
+def test_a_short_logarithmic_axis_has_round_ticks_all_the_same() -> None:
+    assert scales.log_ticks(2.5, 3.9) == pytest.approx([2.5, 2.75, 3.0, 3.25, 3.5, 3.75])
+    assert scales.log_ticks(1.5, 6.0) == [2.0, 5.0]
 
 
 @given(st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=9), st.floats(-2e5, 2e5))

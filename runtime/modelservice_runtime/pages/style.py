@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-STYLE = """
+from collections.abc import Sequence
+
+_BASE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#5b6470;--faint:#d8dde3;--ground:#fff;
 --panel:#f6f8fa;--good:#00795a;--warn:#a15c00;
 --chosen:#00795a;--finalist:#0064a8;--passed:#3d9bd9;--rejected:#c4421a;--undecided:#b07a00;
@@ -68,12 +70,21 @@ svg .strong{font-weight:600}
 min-width:2px}
 .bars td:last-child{width:45%}
 @media print{body{max-width:none}.scroll{overflow:visible}}
-""" + "".join(
-    f".o-{name}{{fill:var(--{name});stroke:var(--{name});stroke-width:1.5}}"
-    f"td .w-{name},.w-{name}{{color:var(--{name});font-weight:600}}"
-    for name in ("chosen", "finalist", "passed", "rejected", "undecided", "failed", "skipped")
-) + "".join(
-    f".l-{n}{{stroke:var(--line{n});fill:none;stroke-width:2}}"
-    f".p-{n}{{fill:var(--line{n});stroke:var(--line{n})}}"
-    for n in range(7)
-)  # fmt: skip
+"""
+
+_LINES = 7
+
+
+def style(outcomes: Sequence[str], more: str = "") -> str:
+    """The whole of it: a colour for each outcome, for lines by number, and the page's own."""
+    marks = "".join(
+        f".o-{name}{{fill:var(--{name});stroke:var(--{name});stroke-width:1.5}}"
+        f"td .w-{name},.w-{name}{{color:var(--{name});font-weight:600}}"
+        for name in outcomes
+    )
+    lines = "".join(
+        f".l-{n}{{stroke:var(--line{n});fill:none;stroke-width:2}}"
+        f".p-{n}{{fill:var(--line{n});stroke:var(--line{n})}}"
+        for n in range(_LINES)
+    )
+    return f"{_BASE}{marks}{lines}{more}"

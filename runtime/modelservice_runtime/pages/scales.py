@@ -63,8 +63,11 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten; only the powers where those would be too many."""
+    """1, 2 and 5 times powers of ten; only the powers where those would be too many.
+
+    Where none of them is within, round values at equal distances.
+    """
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     parts = (1, 2, 5) if len(powers) <= 4 else (1,)  # noqa: PLR2004 - three decades
     found = [part * 10.0**power for power in powers for part in parts]
-    return [value for value in found if low <= value <= high]
+    return [value for value in found if low <= value <= high] or ticks(low, high)

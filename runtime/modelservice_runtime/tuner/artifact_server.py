@@ -1,0 +1,42 @@
+"""The Triton that the tuner started, asked in terms of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelservice_runtime.contract.model_config import ModelConfig
+
+from . import statistics
+from .deadline import Deadline
+from .memory_use import family_bytes
+from .ports import LOOPBACK
+from .server import Triton
+from .settings import Setting
+from .statistics import Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactServer:
+    """``config``: of a setting, for Triton. ``model``: its name there."""
+
+    triton: Triton
+    model: str
+    config: Callable[[Setting], ModelConfig]
+
+    def serve(self, setting: Setting, deadline: Deadline) -> None:
+        """See ``bench.Server``."""
+        self.triton.serve(self.config(setting), deadline)
+
+    def check_alive(self) -> None:
+        """See ``bench.Server``."""
+        self.triton.check_alive()
+
+    def counters(self) -> Counters:
+        """See ``bench.Server``."""
+        return statistics.read(f"{LOOPBACK}:{self.triton.ports.http}", self.model)
+
+    def memory(self) -> tuple[int, int] | None:
+        """See ``bench.Server``."""
+        pid = self.triton.pid
+        return None if pid is None else family_bytes(pid)

@@ -1,0 +1,236 @@
+"""The tuner against any Triton that runs: measures, chooses, says it, leaves all as it was."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelservice_runtime.contract.codec import encode
+from modelservice_runtime.contract.requests import LatencyObjective
+from modelservice_runtime.contract.traffic import (
+    CLOSED_LOOP,
+    POISSON,
+    TRACE,
+    Traffic,
+)
+
+from . import errors
+from .bench import Bench
+from .cores import Cores
+from .deadline import Deadline
+from .interrupts import Interrupts
+from .knobs import Decided, Knob, Place, decide, knobs
+from .load_runs import LoadGenerator
+from .outcome import Tuned
+from .progress import say
+from .question import Question
+from .results import service_points, variants_compared
+from .running_server import RunningServer, connect
+from .settings import Limits, Setting
+from .simulation.arrivals import TraceInvalid, parse_trace
+from .table import settings_table
+from .tuning import Tuning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the command found out. ``before``: the setting as it was."""
+
+    tuned: Tuned
+    decided: Decided
+    knobs: tuple[Knob, ...]
+    before: Setting
+    wall_seconds: float
+
+
+def run(options: argparse.Namespace, scratch: Path, interrupts: Interrupts) -> Found:
+    """Tune the model of a running Triton.
+
+    Raises:
+        TuneError: in words for the user.
+    """
+    began = time.monotonic()
+    deadline = Deadline.after(options.max_seconds, began)
+    interrupts.install(deadline.alarm(began))
+    question = question_of(options)
+    say("connecting", 0.01, f"{options.model} at {options.url}")
+    server = connect(
+        options.url, options.model, admin_key=options.admin_key, pid=options.server_pid
+    )
+    everything = frozenset(os.sched_getaffinity(0))
+    load = LoadGenerator(
+        model=options.model,
+        address=options.url,
+        input_data=options.input_data,
+        scratch=scratch,
+        cores=Cores(server=everything, client=everything),
+        interrupts=interrupts,
+        numbers_per_row=numbers_per_row(server.config),
+    )
+    question = _within(question, server)
+    bench = Bench(server=server, load=load, deadline=deadline)
+    tuning = Tuning(
+        bench=bench, variants=(server.variant,), question=question, deadline=deadline
+    )
+    before = server.current()
+    applied = False
+    try:
+        tuned = tuning.run(before)
+        decided = decide(tuned, _place(server))
+        if options.apply:
+            server.apply(tuned.chosen.setting, decided.queue_timeout_microseconds)
+            applied = True
+    finally:
+        if not applied:
+            with interrupts.held():
+                server.restore()
+    return Found(
+        tuned=tuned,
+        decided=decided,
+        knobs=knobs(tuned, decided, _place(server)),
+        before=before,
+        wall_seconds=time.monotonic() - began,
+    )
+
+
+def question_of(options: argparse.Namespace) -> Question:
+    """What the words on the command line ask.
+
+    Raises:
+        UserError: they contradict each other, or the trace is none.
+    """
+    traffic = _traffic(options)
+    trace = None
+    if options.trace is not None:
+        try:
+            trace = parse_trace(options.trace.read_text(encoding="utf-8-sig"))
+        except (OSError, TraceInvalid, UnicodeDecodeError) as error:
+            words = f"--trace {options.trace}: {error}"
+            raise errors.UserError(errors.TRACE_INVALID, words) from error
+    return Question(
+        objective=LatencyObjective(percentile=options.percentile, milliseconds=options.goal_ms),
+        traffic=traffic,
+        limits=Limits(
+            cpu=options.cpu or len(os.sched_getaffinity(0)),
+            max_batch_size=options.max_batch,
+            instances=options.max_instances,
+            threads=options.max_threads,
+        ),
+        memory_bytes=options.memory_limit_mib << 20,
+        trace=trace,
+    )
+
+
+def _traffic(options: argparse.Namespace) -> Traffic:
+    arrivals = CLOSED_LOOP if options.closed_loop else TRACE if options.trace else POISSON
+    return Traffic(
+        arrivals=arrivals,
+        rows_per_second=options.rows_per_second,
+        rows_per_request=options.rows_per_request,
+        repeated_percent=options.repeated_percent,
+        concurrency=options.closed_loop,
+        trace_uri=str(options.trace or ""),
+    )
+
+
+def _within(question: Question, server: RunningServer) -> Question:
+    """The question, with threads left alone where the backend has no word for them."""
+    if server.can_change_threads:
+        return question
+    limits = question.limits
+    fixed = Limits(
+        cpu=limits.cpu,
+        max_batch_size=limits.max_batch_size,
+        instances=limits.instances,
+        threads=limits.threads,
+        fixed_threads=server.current().option.threads,
+    )
+    return Question(
+        objective=question.objective,
+        traffic=question.traffic,
+        limits=fixed,
+        memory_bytes=question.memory_bytes,
+        trace=question.trace,
+    )
+
+
+def _place(server: RunningServer) -> Place:
+    kinds = {group.get("kind", "") for group in server.config.get("instance_group", ())}
+    return Place(
+        gpu="KIND_GPU" in kinds,
+        backend=str(server.config.get("backend", "")),
+        answer_bytes=4 * _numbers(server.config.get("output", ())),
+    )
+
+
+def numbers_per_row(config: Mapping[str, Any]) -> int:
+    """Of inputs and outputs; 0 where a size may vary."""
+    inputs, outputs = _numbers(config.get("input", ())), _numbers(config.get("output", ()))
+    return inputs + outputs if inputs and outputs else 0
+
+
+def _numbers(tensors: Any) -> int:  # noqa: ANN401 - JSON
+    total = 0
+    for tensor in tensors:
+        size = 1
+        for dim in tensor.get("dims", ()):
+            size *= int(dim)
+        if size <= 0:
+            return 0
+        total += size
+    return total
+
+
+def document(found: Found) -> dict[str, Any]:
+    """For machines: the choice, its model and what it cost."""
+    tuned = found.tuned
+    question = tuned.question
+    return {
+        "setting": encode(tuned.chosen.setting.served()),
+        "queueTimeoutMicroseconds": found.decided.queue_timeout_microseconds,
+        "before": encode(found.before.served()),
+        "objectiveMet": tuned.met,
+        "why": tuned.why,
+        "capacityRowsPerSecond": round(tuned.capacity.rows_per_second, 3),
+        "latencyAtCapacityMs": round(tuned.capacity.latency_ms, 3),
+        "objective": encode(question.objective),
+        "traffic": encode(question.traffic),
+        "service": encode(service_points(tuned.capacity.candidate)),
+        "knobs": encode(found.knobs),
+        "notes": list(tuned.notes),
+        "loadSeconds": round(tuned.load_seconds, 2),
+        "loadRuns": tuned.runs,
+        "simulatedSettings": len(tuned.order),
+        "simulationSeconds": round(tuned.simulation_seconds, 3),
+        "wallSeconds": round(found.wall_seconds, 2),
+    }
+
+
+def words(found: Found, options: argparse.Namespace) -> str:
+    """For people."""
+    tuned = found.tuned
+    after = "applied" if options.apply else "the model serves as before (--apply changes it)"
+    lines = [
+        settings_table(tuned),
+        "",
+        f"{tuned.why}.",
+        f"Capacity: {tuned.capacity.rows_per_second:.0f} rows/s within"
+        f" {tuned.question.goal_words()}, measured {tuned.capacity.latency_ms:.2f} ms there.",
+        *(f"  {knob.words()}" for knob in found.knobs),
+        *(f"  note: {note}" for note in (tuned.capacity.note, *tuned.notes) if note),
+        variants_compared(tuned),
+        f"{tuned.runs} load runs, {tuned.load_seconds:.0f} s of load,"
+        f" {found.wall_seconds:.0f} s in all; {after}.",
+    ]
+    return "\n".join(line for line in lines if line or line == "")
+
+
+def write(found: Found, path: Path) -> None:
+    """The document as JSON."""
+    path.write_text(json.dumps(document(found), indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,183 @@
+"""The second part of a tuning: the best few of the simulated settings, measured in turns.
+
+Each is loaded at the rate that it should carry; the model is put right with what was seen, and
+what each carries is asked anew, until the best is decided. Where model and measurements disagree
+beyond the tolerance, Optuna's TPE searches further with measurements alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from . import runs
+from .bench import Bench
+from .calibration import Fit, fitted
+from .curves import latency
+from .deadline import Deadline
+from .figures import figure
+from .further import further
+from .progress import say
+from .question import Question
+from .search import Candidate, Memory, finalists, ranked, simulate
+from .settings import Setting
+from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
+
+#: One run at a rate takes at most this share of the time that is left.
+RUN_SHARE = 0.2
+#: Rounds in which each finalist is loaded once.
+LEAST_ROUNDS, MOST_ROUNDS = 2, 4
+#: A rate that the load generator cannot keep up with is lowered to this share of it.
+SLOWER_SHARE = 0.85
+#: After a round, what carries less than this of the best is out.
+CLEARLY_BEHIND = 0.90
+#: Each round sends other random times.
+_SEED_STEP = 101
+
+
+@dataclass(slots=True, kw_only=True)
+class Confirming:
+    """``trials``: all runs at a rate, in order. ``fits``: of each finalist, the latest."""
+
+    bench: Bench
+    question: Question
+    memory: Memory
+    trials: list[Trial] = field(default_factory=list)
+    fits: dict[Setting, Fit] = field(default_factory=dict)
+    first_fits: dict[Setting, Fit] = field(default_factory=dict)
+    searched_further: bool = False
+    _bases: dict[Setting, Candidate] = field(default_factory=dict)
+
+    def best(self, order: Sequence[Candidate], deadline: Deadline) -> Candidate | None:
+        """The setting to serve with, as measured; None where none keeps the goal.
+
+        ``order``: simulated, the best first.
+        """
+        hopes = list(finalists(order, self.question))
+        hopes = self._rounds(hopes, deadline)
+        if self._disagree() and hopes:
+            hopes = self._further(order, hopes, deadline)
+        return hopes[0] if hopes else None
+
+    def _rounds(self, hopes: list[Candidate], deadline: Deadline) -> list[Candidate]:
+        """The finalists in the order of what they carry, as far as they were measured."""
+        for number in range(MOST_ROUNDS):
+            if self._decided(hopes, number):
+                break
+            measured = [self._measured(hope, number, deadline) for hope in hopes]
+            if any(done is None for done in measured):
+                break  # time is up, or one of them ended Triton
+            corrected = [done for done in measured if done is not None]
+            order = ranked(corrected, self.question)
+            best = order[0].rows_per_second if order else 0.0
+            hopes = [hope for hope in order if hope.rows_per_second >= CLEARLY_BEHIND * best]
+        return hopes
+
+    def _decided(self, hopes: Sequence[Candidate], rounds: int) -> bool:
+        """Whether another round would change nothing."""
+        if not hopes or rounds < LEAST_ROUNDS:
+            return not hopes
+        if len(hopes) > 1:
+            return all(self._requests(hope.setting) >= ENOUGH_REQUESTS for hope in hopes)
+        return True
+
+    def _requests(self, setting: Setting) -> int:
+        return verdict(valid(self._of(setting))).requests
+
+    def _of(self, setting: Setting) -> list[Trial]:
+        return [trial for trial in self.trials if trial.setting == setting]
+
+    def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
+        """One more run of it; the candidate as the corrected model has it."""
+        trial = self.run(candidate.setting, candidate.rows_per_second, number, deadline, 0.6)
+        if trial is None:
+            return None
+        if trial.discarded:
+            # The load generator has to keep up: asked for less the next time.
+            return replace(candidate, rows_per_second=SLOWER_SHARE * candidate.rows_per_second)
+        return self.corrected(candidate)
+
+    def run(
+        self, setting: Setting, rows: float, number: int, deadline: Deadline, fraction: float
+    ) -> Trial | None:
+        """One run at ``rows`` a second; None where it was given up."""
+        left = deadline.remaining(time.monotonic())
+        count = runs.open_requests(rows / self.question.traffic.mean_rows, RUN_SHARE * left)
+        if not count:
+            return None
+        requests = self.question.source.at(rows, count, seed=_SEED_STEP * (number + 1))
+        sample = self.bench.measure(setting, runs.open_loop(requests), deadline)
+        if sample is None:
+            return None
+        goal_ms = self.question.objective.milliseconds
+        trial = Trial(
+            setting=setting,
+            rows_per_second=rows,
+            requests=requests,
+            measurement=sample.measurement,
+            median_ms=sample.measurement.percentile_ms(50),
+            tail_ms=latency(sample, self.question.objective),
+            violations=sample.measurement.violations(goal_ms),
+        )
+        self.trials.append(trial)
+        words = f"{setting.words()} at {figure(rows)} rows/s: {trial.violations:.2%} late"
+        say("settings under load", fraction, f"{words}{_because(trial.discarded)}")
+        return trial
+
+    def corrected(self, candidate: Candidate) -> Candidate:
+        """The candidate as the model has it once its valid runs have put it right."""
+        seen = [trial.seen() for trial in valid(self._of(candidate.setting))]
+        if not seen:
+            return candidate
+        base = self._base(candidate)
+        fit = fitted(base.service, seen, self.question.objective.percentile)
+        self.fits[candidate.setting] = fit
+        self.first_fits.setdefault(candidate.setting, fit)
+        return simulate(candidate.setting, fit.service, self.question, self.memory)
+
+    def _base(self, candidate: Candidate) -> Candidate:
+        """As it was before any correction: corrections do not add up."""
+        self._bases.setdefault(candidate.setting, candidate)
+        return self._bases[candidate.setting]
+
+    def _disagree(self) -> bool:
+        """Whether the model was wrong about most of what was measured."""
+        wrong = [not fit.agrees for fit in self.first_fits.values()]
+        return bool(wrong) and sum(wrong) * 2 > len(wrong)
+
+    def _further(
+        self, order: Sequence[Candidate], hopes: list[Candidate], deadline: Deadline
+    ) -> list[Candidate]:
+        """More measurements, of settings that TPE picks by what was measured so far."""
+        errors = [fit.median_error for fit in self.first_fits.values()]
+        self.bench.notes.append(
+            f"model and measurements disagree (median latency by {max(errors, key=abs):+.0%}):"
+            " searched further with measurements (Optuna TPE)"
+        )
+        self.searched_further = True
+        tried = {hope.setting: hope.rows_per_second for hope in hopes}
+        speed = _typical_speed(self.fits)
+
+        def ask(candidate: Candidate) -> float | None:
+            slower = replace(candidate, service=candidate.service.scaled(speed))
+            hope = simulate(candidate.setting, slower.service, self.question, self.memory)
+            if hope.rows_per_second <= 0:
+                return 0.0
+            if self.run(hope.setting, hope.rows_per_second, 7, deadline, 0.65) is None:
+                return None
+            return self.corrected(candidate).rows_per_second
+
+        found = further(order, tried, ask)
+        more = [self.corrected(item) for item in found]
+        best = list(ranked([*hopes, *more], self.question))[:2]
+        return self._rounds(best, deadline)
+
+
+def _typical_speed(fits: dict[Setting, Fit]) -> float:
+    speeds = sorted(fit.speed for fit in fits.values())
+    return speeds[len(speeds) // 2] if speeds else 1.0
+
+
+def _because(why: str) -> str:
+    return f" (thrown away: {why})" if why else ""

@@ -1,0 +1,108 @@
+"""One option of variant, instances and threads, measured: its curve and the model made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from . import curve
+from .bench import Sample
+from .curve import CurvePoint
+from .settings import Option
+from .simulation.service_time import ServiceTime, spread_of
+from .statistics import Counters
+
+#: Instances that execute for less of the time, with requests waiting all along, are not what
+#: bounds the rate: the server's front is, or the cores that all share.
+BOUND_BY_INSTANCES = 0.8
+
+
+@dataclass(slots=True, kw_only=True)
+class MeasuredOption:
+    """``windows``: of all runs; ``busy``: of those under full load. ``overhead_ms``: latest."""
+
+    option: Option
+    windows: list[Counters] = field(default_factory=list)
+    busy: list[Counters] = field(default_factory=list)
+    spread: tuple[float, ...] = (1.0,)
+    overhead_ms: float = 0.0
+
+    def add(self, sample: Sample, *, full: bool = False) -> None:
+        """Take what a run showed; ``full``: its instances always had work to do."""
+        self.windows += sample.windows
+        if full:
+            self.busy += sample.windows
+            return
+        seen = overhead_ms(sample)
+        if seen is not None:
+            self.overhead_ms = seen
+
+    def add_lone(self, sample: Sample) -> None:
+        """Take a run of lone requests: its latencies scatter as executions do."""
+        self.add(sample)
+        self.spread = spread_of(sample.measurement.percentiles_ms)
+
+    @property
+    def points(self) -> tuple[CurvePoint, ...]:
+        """The curve as measured."""
+        return curve.points(self.windows)
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether it was loaded, and yet its curve is not known well enough to decide."""
+        return bool(self.busy) and not curve.is_tight(self.points)
+
+    @property
+    def throughput(self) -> float:
+        """Rows a second in the runs under full load."""
+        seconds = sum(window.at for window in self.busy)
+        return sum(window.rows for window in self.busy) / seconds if seconds else 0.0
+
+    @property
+    def busy_share(self) -> float:
+        """Of the instances' time under full load in which they executed."""
+        seconds = sum(window.at for window in self.busy) * self.option.instances
+        return sum(window.busy_ns for window in self.busy) / 1e9 / seconds if seconds else 0.0
+
+    def _gap(self) -> float:
+        """Milliseconds between executions where the instances were what bounds the rate."""
+        bound = self.busy_share >= BOUND_BY_INSTANCES
+        return curve.gap_ms(self.busy, self.option.instances) if bound else 0.0
+
+    def _front(self) -> float:
+        """Milliseconds for each request where the instances were idle under full load."""
+        requests = sum(window.requests for window in self.busy)
+        if self.busy_share >= BOUND_BY_INSTANCES or not requests:
+            return 0.0
+        return sum(window.at for window in self.busy) / requests * 1e3
+
+    def service(self) -> ServiceTime | None:
+        """The model, or None where too little was seen."""
+        rising = curve.rising(self.points)
+        if not rising:
+            return None
+        return ServiceTime(
+            batches=tuple(batch for batch, _ in rising),
+            seconds=tuple(ms / 1000 for _, ms in rising),
+            spread=self.spread,
+            gap=self._gap() / 1000,
+            front=self._front() / 1000,
+            overhead=self.overhead_ms / 1000,
+        )
+
+
+def overhead_ms(sample: Sample) -> float | None:
+    """What a client saw beyond what Triton counted, on average; None where that is not known."""
+    counted = _mean_request_ms(sample.windows)
+    if counted is None:
+        return None
+    measured = sample.measurement
+    seen = measured.mean_ms or measured.percentile_ms(50)
+    return max(0.0, seen - counted)
+
+
+def _mean_request_ms(windows: Sequence[Counters]) -> float | None:
+    requests = sum(window.requests for window in windows)
+    if not requests:
+        return None
+    return sum(window.request_ns for window in windows) / requests / 1e6

@@ -1,0 +1,125 @@
+"""What a setting needs, predicted from what smaller ones were seen to need. Pure.
+
+A replica's memory is the server's own, and for each instance a fixed part (interpreter, engine,
+weights) and one that grows with the largest batch (activations, the engine's arena, shared memory
+for inputs and outputs). Two measured settings of a variant with different batch sizes give both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modelservice_runtime.contract.profile import MemoryPlan
+
+from .settings import Setting
+
+MIB = 1 << 20
+#: A prediction may not be too low: what one measurement differs from the next.
+PREDICTION_MARGIN = 1.06
+#: The peak was seen once, on one machine, in minutes.
+HEADROOM = 1.2
+#: Requests are rounded up to this.
+STEP = 64 * MIB
+#: What the Python backend reserves in /dev/shm for each instance, and its least growth.
+SHARED_MEMORY_EACH = 1 * MIB
+SHARED_MEMORY_LEAST = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A setting that was loaded: bytes of the server, and of all instances together."""
+
+    setting: Setting
+    server_bytes: int
+    instance_bytes: int
+
+    @property
+    def total(self) -> int:
+        """Of the replica."""
+        return self.server_bytes + self.instance_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A replica's memory by part, bytes."""
+
+    server: int
+    fixed: int
+    growing: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.server + self.fixed + self.growing
+
+    def named(self) -> Mapping[str, int]:
+        """For people."""
+        return {
+            "Triton itself": self.server,
+            "instances: engine and weights": self.fixed,
+            "instances: activations at the largest batch": self.growing,
+        }
+
+
+def predicted(setting: Setting, seen: Sequence[Observation]) -> Parts | None:
+    """From the settings of the same variant; None where none of it was seen."""
+    known = [item for item in seen if item.setting.option.variant == setting.option.variant]
+    if not known:
+        return None
+    server = max(item.server_bytes for item in known)
+    fixed, slope = _line(
+        [
+            (item.setting.max_batch_size, item.instance_bytes / item.setting.option.instances)
+            for item in known
+        ]
+    )
+    instances = setting.option.instances
+    margin = PREDICTION_MARGIN
+    return Parts(
+        server=math.ceil(server * margin),
+        fixed=math.ceil(instances * fixed * margin),
+        growing=math.ceil(instances * slope * setting.max_batch_size * margin),
+    )
+
+
+def _line(points: Iterable[tuple[int, float]]) -> tuple[float, float]:
+    """(at batch 0, for each row) so that no point lies above the line; it never falls."""
+    largest: dict[int, float] = {}
+    for size, value in points:
+        largest[size] = max(value, largest.get(size, 0.0))
+    sizes = sorted(largest)
+    slope = 0.0
+    if len(sizes) > 1:
+        first, last = sizes[0], sizes[-1]
+        slope = max(0.0, (largest[last] - largest[first]) / (last - first))
+    fixed = max(value - slope * size for size, value in largest.items())
+    return max(0.0, fixed), slope
+
+
+def misfit(parts: Parts | None, limit_bytes: int) -> str:
+    """Why a setting may not be applied; empty where it may, or nothing is known of it."""
+    if parts is None or not limit_bytes or parts.total <= limit_bytes:
+        return ""
+    return f"it would need {parts.total / MIB:.0f} MiB of the {limit_bytes / MIB:.0f} MiB allowed"
+
+
+def plan(measured: Observation, peak_bytes: int, cache_bytes: int = 0) -> MemoryPlan:
+    """What the pod asks for, from what was measured at the setting that serves.
+
+    ``peak_bytes``: the most that was seen at that setting. While a changed configuration is
+    loaded, the instances are there twice.
+    """
+    peak = max(peak_bytes, measured.total) + cache_bytes
+    shared = measured.setting.option.instances * SHARED_MEMORY_EACH * 2
+    return MemoryPlan(
+        request_bytes=rounded_up(peak * HEADROOM),
+        limit_bytes=rounded_up((peak + measured.instance_bytes) * HEADROOM),
+        shared_memory_bytes=max(SHARED_MEMORY_LEAST, rounded_up(shared)),
+    )
+
+
+def rounded_up(value: float) -> int:
+    """To whole steps."""
+    return math.ceil(value / STEP) * STEP

@@ -1,0 +1,75 @@
+"""The words of the command line. Imports nothing heavy, so that ``--help`` is there at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from modelservice_runtime.contract.traffic import SINGLE_ROWS, RowsShare
+
+
+def rows_per_request(text: str) -> tuple[RowsShare, ...]:
+    """``1:80,8:20`` → 80 % of the requests with 1 row, 20 % with 8.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not such a text.
+    """
+    shares = []
+    for part in text.split(","):
+        rows, _, percent = part.partition(":")
+        try:
+            shares.append(RowsShare(rows=int(rows), percent=float(percent or "100")))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{part!r} is not ROWS:PERCENT") from error
+    if any(share.rows < 1 or share.percent <= 0 for share in shares):
+        raise argparse.ArgumentTypeError(f"{text!r}: rows and percents must be positive")
+    if abs(sum(share.percent for share in shares) - 100) > 0.01:  # noqa: PLR2004 - rounding
+        raise argparse.ArgumentTypeError(f"{text!r}: the percents do not add up to 100")
+    return tuple(shares)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    group = parser.add_argument_group("a Triton that runs already")
+    group.add_argument("--url", help="its gRPC address, HOST:PORT")
+    group.add_argument("--model", help="name of the model")
+    group.add_argument("--goal-ms", type=_positive, help="latency goal in milliseconds")
+    group.add_argument(
+        "--percentile", type=_percentile, default=99.0, help="of the goal (default: %(default)s)"
+    )
+    group.add_argument("--max-batch", type=int, default=16, help="default: %(default)s")
+    group.add_argument("--max-instances", type=int, default=0, help="default: cores + 1")
+    group.add_argument("--max-threads", type=int, default=0, help="default: cores")
+    group.add_argument("--cpu", type=float, default=0.0, help="cores of the server (default: all)")
+    group.add_argument("--rows-per-second", type=float, default=0.0, help="expected rate")
+    group.add_argument(
+        "--rows-per-request",
+        type=rows_per_request,
+        default=SINGLE_ROWS,
+        help="such as 1:80,8:20 (percents; default: single rows)",
+    )
+    group.add_argument("--repeated-percent", type=float, default=0.0, help="default: %(default)s")
+    group.add_argument("--closed-loop", type=int, default=0, help="so many clients that wait")
+    group.add_argument("--trace", type=Path, help="CSV with the columns seconds and requests")
+    group.add_argument("--input-data", type=Path, help="perf_analyzer's JSON (default: random)")
+    group.add_argument("--admin-key", default="", help="of Triton's restricted APIs")
+    group.add_argument("--server-pid", type=int, default=0, help="to measure its memory, if local")
+    group.add_argument("--memory-limit-mib", type=int, default=0, help="of the server")
+    group.add_argument("--max-seconds", type=_positive, default=300.0, help="default: %(default)s")
+    group.add_argument("--apply", action="store_true", help="leave the best setting loaded")
+    group.add_argument("--json", type=Path, help="write what was found to this file")
+    group.add_argument("--report", type=Path, help="write report.html and report.json here")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _percentile(text: str) -> float:
+    value = float(text)
+    if not 50 <= value <= 99.9:  # noqa: PLR2004 - the API's own bounds
+        raise argparse.ArgumentTypeError(f"{text} is not from 50 to 99.9")
+    return value

@@ -1,0 +1,185 @@
+"""Every setting simulated, and which of them are worth a measurement. Pure.
+
+The rule: the setting that carries most rows a second within the goal; where a rate is expected of
+the service, the one that serves it with the fewest replicas, and of those the one with the least
+memory. Settings within 3 % of the best are as good: the smaller batch, the fewer instances and the
+shorter delay are taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .question import Question
+from .settings import Option, Setting, batch_sizes, delays_microseconds
+from .simulation.capacity import carried, throughput
+from .simulation.outcomes import Batching, Outcome, closed_loop
+from .simulation.service_time import ServiceTime
+
+#: Differences below this are not worth a larger batch.
+NOISE_SHARE = 0.03
+#: For a first look at all settings; the best of them are looked at again with more.
+FEW_REQUESTS, FEW_STEPS = 4_000, 7
+LOOKED_AT_AGAIN = 24
+#: What is measured: so many, of those within this share of the best.
+FINALISTS = 3
+NEAR_SHARE = 0.15
+_CLOSED_ANSWERS = 8_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One simulated setting.
+
+    ``rows_per_second``: that it carries within the goal, 0 where it keeps it at no rate.
+    ``latency_ms``: at the goal's percentile at that rate. ``throughput``: with full batches.
+    ``memory_bytes``: predicted; ``misfit``: why it may not be applied, or empty.
+    """
+
+    setting: Setting
+    service: ServiceTime
+    rows_per_second: float
+    latency_ms: float
+    throughput: float
+    memory_bytes: int = 0
+    misfit: str = ""
+
+
+#: Predicted bytes of a setting, and why it does not fit (empty: it does).
+Memory = Callable[[Setting], tuple[int, str]]
+
+
+def batching_of(setting: Setting, timeout: float = math.inf) -> Batching:
+    """The setting for the simulation."""
+    return Batching(
+        instances=setting.option.instances,
+        max_batch=setting.max_batch_size,
+        delay=setting.queue_delay_microseconds / 1e6,
+        timeout=timeout,
+    )
+
+
+def space(models: Mapping[Option, ServiceTime], question: Question) -> tuple[Setting, ...]:
+    """All settings of the options that are known."""
+    goal_ms = question.objective.milliseconds
+    sizes = batch_sizes(question.limits.max_batch_size, question.least_batch)
+    return tuple(
+        Setting(option=option, max_batch_size=size, queue_delay_microseconds=delay)
+        for option, service in models.items()
+        for size in sizes
+        for delay in delays_microseconds(service.of(size) * 1000, size, goal_ms)
+    )
+
+
+def simulated(
+    settings: Iterable[Setting],
+    models: Mapping[Option, ServiceTime],
+    question: Question,
+    memory: Memory,
+) -> tuple[Candidate, ...]:
+    """All of them, the best first; those that do not fit last."""
+    looked = [
+        simulate(setting, models[setting.option], question, memory, few=True)
+        for setting in settings
+    ]
+    first = ranked(looked, question)
+    again = tuple(
+        simulate(item.setting, item.service, question, memory) for item in first[:LOOKED_AT_AGAIN]
+    )
+    return ranked([*again, *first[LOOKED_AT_AGAIN:]], question)
+
+
+def simulate(
+    setting: Setting,
+    service: ServiceTime,
+    question: Question,
+    memory: Memory,
+    *,
+    few: bool = False,
+) -> Candidate:
+    """One setting under the question's traffic."""
+    bytes_, misfit = memory(setting)
+    batching = batching_of(setting)
+    rows, outcome = _carried(service, batching, question, few=few)
+    quantile = outcome.quantile(question.objective.percentile) if outcome else math.inf
+    return Candidate(
+        setting=setting,
+        service=service,
+        rows_per_second=rows,
+        latency_ms=quantile * 1000,
+        throughput=throughput(service, batching),
+        memory_bytes=bytes_,
+        misfit=misfit,
+    )
+
+
+def _carried(
+    service: ServiceTime, batching: Batching, question: Question, *, few: bool
+) -> tuple[float, Outcome | None]:
+    goal = question.goal
+    if question.clients:
+        rows = question.source.request_rows(_CLOSED_ANSWERS)
+        outcome = closed_loop(service, batching, question.clients, rows, _CLOSED_ANSWERS)
+        keeps = outcome.violations(goal.seconds) <= goal.violations
+        return (outcome.rows_per_second, outcome) if keeps else (0.0, None)
+    options = {"requests": FEW_REQUESTS, "steps": FEW_STEPS} if few else {}
+    found = carried(service, batching, question.source, goal, **options)
+    return found.rows_per_second, found.outcome
+
+
+def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candidate, ...]:
+    """The best first, by the rule in the module's docstring."""
+    wanted = question.traffic.rows_per_second > 0
+
+    def first(item: Candidate) -> tuple[float, ...]:
+        rows = item.rows_per_second
+        fewest = (question.replicas(rows), item.memory_bytes) if wanted and rows > 0 else (0, 0)
+        return (bool(item.misfit), rows <= 0, *fewest, -rows)
+
+    left = sorted(candidates, key=first)
+    order: list[Candidate] = []
+    while left:
+        best = left[0]
+        same = [item for item in left if _as_good(item, best)] if not wanted else [best]
+        same = sorted(same, key=_size)
+        order += same
+        known = {id(item) for item in same}
+        left = [item for item in left if id(item) not in known]
+    return tuple(order)
+
+
+def _as_good(item: Candidate, best: Candidate) -> bool:
+    fits = bool(item.misfit) == bool(best.misfit)
+    return fits and item.rows_per_second >= best.rows_per_second * (1 - NOISE_SHARE)
+
+
+def _size(item: Candidate) -> tuple[float, ...]:
+    setting = item.setting
+    return (
+        setting.max_batch_size,
+        setting.option.instances,
+        setting.queue_delay_microseconds,
+        setting.option.threads,
+        -item.rows_per_second,
+    )
+
+
+def finalists(order: Sequence[Candidate], question: Question) -> tuple[Candidate, ...]:
+    """What to measure: the best ones, of each option and batch size only one."""
+    hopes = [item for item in order if item.rows_per_second > 0 and not item.misfit]
+    if not hopes:
+        return ()
+    chosen: list[Candidate] = []
+    seen = set()
+    for item in hopes:
+        place = item.setting.option, item.setting.max_batch_size
+        near = item.rows_per_second >= hopes[0].rows_per_second * (1 - NEAR_SHARE)
+        enough = question.traffic.rows_per_second > 0 and question.replicas(
+            item.rows_per_second
+        ) <= question.replicas(hopes[0].rows_per_second)
+        if place not in seen and (near or enough):
+            seen.add(place)
+            chosen.append(item)
+    return tuple(chosen[:FINALISTS])

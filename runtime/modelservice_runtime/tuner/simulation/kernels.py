@@ -1,0 +1,213 @@
+"""The batcher's inner loops, compiled. Arrays in, arrays out; seconds everywhere.
+
+``service[b]``: of an execution of b rows. ``spread``: factors that stand for its distribution,
+drawn through ``draws`` (one number for each execution, reused in turn). ``gap``: after an
+execution, until the instance takes the next one. ``front``: of the server's front for each
+request, one after another, before it joins the queue. A rejected request has
+the latency infinity. Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
+"""
+
+# One loop that the compiler sees whole; numba calls by position and finds the types itself.
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+
+def _open_loop(
+    arrival: np.ndarray,
+    rows: np.ndarray,
+    queued: np.ndarray,
+    order: np.ndarray,
+    counts: np.ndarray,
+    service: np.ndarray,
+    spread: np.ndarray,
+    draws: np.ndarray,
+    instances: int,
+    gap: float,
+    front: float,
+    delay: float,
+    timeout: float,
+    latency: np.ndarray,
+    executions: np.ndarray,
+) -> float:
+    """Requests come when they come. Returns the seconds that instances were busy.
+
+    ``order[l, :counts[l]]``: the requests of priority level l, oldest first. ``timeout``: of
+    waiting, infinity for none. ``queued``: gets the times at which requests join the queue.
+    ``executions``: by batch size, added to.
+    """
+    before = 0.0
+    for request in range(len(arrival)):
+        before = max(before, arrival[request]) + front
+        queued[request] = before
+    largest = len(service) - 1
+    levels = len(counts)
+    heads = np.zeros(levels, np.int64)
+    ends = np.zeros(levels, np.int64)
+    free = np.zeros(instances)
+    executed = 0
+    busy = 0.0
+    while True:
+        # The next one to be free, and the oldest request that waits for it.
+        k = 0
+        for i in range(1, instances):
+            if free[i] < free[k]:
+                k = i
+        oldest = np.inf
+        for level in range(levels):
+            if heads[level] < counts[level]:
+                oldest = min(oldest, queued[order[level, heads[level]]])
+        if oldest == np.inf:
+            return busy
+        now = max(free[k], oldest)
+        rejected = False
+        for level in range(levels):
+            while heads[level] < counts[level]:
+                request = order[level, heads[level]]
+                if now - queued[request] <= timeout:
+                    break
+                latency[request] = np.inf
+                heads[level] += 1
+                rejected = True
+        if rejected:
+            continue
+        deadline = oldest + delay
+        total = 0
+        while True:
+            # Take what is there, level by level.
+            total = 0
+            full = False
+            following = np.inf
+            for level in range(levels):
+                end = heads[level]
+                while end < counts[level] and not full:
+                    request = order[level, end]
+                    if queued[request] > now:
+                        following = min(following, queued[request])
+                        break
+                    if total + rows[request] > largest:
+                        full = True
+                        break
+                    total += rows[request]
+                    end += 1
+                    full = total == largest
+                ends[level] = end
+            if full or now >= deadline:
+                break
+            if following > deadline:
+                now = deadline
+                break
+            now = following
+        seconds = service[total] * spread[draws[executed % len(draws)]]
+        executed += 1
+        executions[total] += 1
+        busy += seconds
+        finish = now + seconds
+        free[k] = finish + gap
+        for level in range(levels):
+            for place in range(heads[level], ends[level]):
+                request = order[level, place]
+                latency[request] = finish - arrival[request]
+            heads[level] = ends[level]
+
+
+def _closed_loop(
+    clients: int,
+    think: float,
+    rows: np.ndarray,
+    service: np.ndarray,
+    spread: np.ndarray,
+    draws: np.ndarray,
+    instances: int,
+    gap: float,
+    front: float,
+    delay: float,
+    latency: np.ndarray,
+    executions: np.ndarray,
+) -> float:
+    """Each client sends its next request ``think`` seconds after its answer, in turn of ``rows``.
+
+    Returns the seconds that it took until ``latency`` was full.
+    """
+    largest = len(service) - 1
+    free = np.zeros(instances)
+    sending = np.zeros(clients)
+    arrival = np.zeros(clients)
+    before = 0.0
+    for client in range(clients):
+        sending[client] = think * client / clients
+        before = max(before, sending[client]) + front
+        arrival[client] = before
+    asked = np.zeros(clients, np.int64)
+    for client in range(clients):
+        asked[client] = rows[client % len(rows)]
+    taken = np.zeros(clients, np.bool_)
+    done = 0
+    sent = clients
+    executed = 0
+    end = 0.0
+    while done < len(latency):
+        k = 0
+        for i in range(1, instances):
+            if free[i] < free[k]:
+                k = i
+        oldest = np.min(arrival)
+        now = max(free[k], oldest)
+        deadline = oldest + delay
+        total = 0
+        while True:
+            total = 0
+            full = False
+            following = np.inf
+            taken[:] = False
+            while not full:
+                # The oldest of those that wait.
+                best = -1
+                for client in range(clients):
+                    if not taken[client] and (best < 0 or arrival[client] < arrival[best]):
+                        best = client
+                if best < 0:
+                    break
+                if arrival[best] > now:
+                    following = arrival[best]
+                    break
+                if total + asked[best] > largest:
+                    full = True
+                    break
+                total += asked[best]
+                taken[best] = True
+                full = total == largest
+            if full or now >= deadline:
+                break
+            if following > deadline:
+                now = deadline
+                break
+            now = following
+        seconds = service[total] * spread[draws[executed % len(draws)]]
+        executed += 1
+        executions[total] += 1
+        finish = now + seconds
+        free[k] = finish + gap
+        for client in range(clients):
+            if taken[client]:
+                if done < len(latency):
+                    latency[done] = finish - sending[client]
+                    done += 1
+                    end = max(end, finish)
+                sending[client] = finish + think
+                before = max(before, sending[client]) + front
+                arrival[client] = before
+                asked[client] = rows[sent % len(rows)]
+                sent += 1
+    return end
+
+
+#: Compiled at the first call, read from the cache at later ones.
+open_loop: Callable[..., float] = njit(cache=True, nogil=True)(_open_loop)
+closed_loop: Callable[..., float] = njit(cache=True, nogil=True)(_closed_loop)

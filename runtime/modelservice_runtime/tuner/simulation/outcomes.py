@@ -1,0 +1,125 @@
+"""One setting under one traffic: what clients would see. The compiled loops behind plain values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import kernels
+from .arrivals import Requests
+from .service_time import ServiceTime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """What is searched beside threads. ``delay``, ``timeout``: seconds; infinity: no time-out."""
+
+    instances: int
+    max_batch: int
+    delay: float = 0.0
+    timeout: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """``latency``: seconds as the client sees it, infinity where it was rejected.
+
+    ``rows_per_second``: answered rows; ``mean_batch``: rows of an execution; ``busy``: share of
+    the time that the instances executed.
+    """
+
+    latency: np.ndarray
+    rows_per_second: float
+    mean_batch: float
+    busy: float
+
+    def quantile(self, percentile: float) -> float:
+        """Latency at ``percentile`` in seconds, as a request that was that slow had it."""
+        if len(self.latency) == 0:
+            return math.nan
+        place = min(len(self.latency) - 1, math.ceil(percentile / 100 * len(self.latency)) - 1)
+        return float(np.partition(self.latency, place)[place])
+
+    def violations(self, goal: float) -> float:
+        """Share of the requests that were not answered within ``goal`` seconds."""
+        return float(np.mean(self.latency > goal))
+
+
+def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> Outcome:
+    """Requests that come whatever the answers do. Those larger than the batch are no question."""
+    count = len(requests.arrival)
+    order, counts = _by_level(requests.level)
+    latency = np.zeros(count)
+    executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
+    busy = kernels.open_loop(
+        requests.arrival,
+        requests.rows,
+        np.zeros(count),
+        order,
+        counts,
+        service.table(batching.max_batch),
+        np.array(service.spread),
+        service.draws(),
+        batching.instances,
+        service.gap,
+        service.front,
+        batching.delay,
+        batching.timeout,
+        latency,
+        executions,
+    )
+    answered = np.isfinite(latency)
+    ends = requests.arrival[answered] + latency[answered]
+    span = max(float(ends.max(initial=0.0)), float(requests.arrival[-1])) - requests.arrival[0]
+    rows = float(requests.rows[answered].sum())
+    return Outcome(
+        latency=latency + service.overhead,
+        rows_per_second=rows / max(span, 1e-9),
+        mean_batch=_mean(executions),
+        busy=busy / max(span * batching.instances, 1e-9),
+    )
+
+
+def closed_loop(
+    service: ServiceTime, batching: Batching, clients: int, rows: np.ndarray, count: int
+) -> Outcome:
+    """``clients`` that each wait for their answer, until ``count`` answers are there."""
+    latency = np.zeros(count)
+    executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
+    span = kernels.closed_loop(
+        clients,
+        service.overhead,
+        rows,
+        service.table(batching.max_batch),
+        np.array(service.spread),
+        service.draws(),
+        batching.instances,
+        service.gap,
+        service.front,
+        batching.delay,
+        latency,
+        executions,
+    )
+    answered = float((np.arange(batching.max_batch + 1) * executions).sum())
+    return Outcome(
+        latency=latency + service.overhead,
+        rows_per_second=answered / max(span, 1e-9),
+        mean_batch=_mean(executions),
+        busy=math.nan,
+    )
+
+
+def _by_level(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    levels = int(level.max(initial=0)) + 1
+    counts = np.bincount(level, minlength=levels)
+    order: np.ndarray = np.zeros((levels, max(1, int(counts.max()))), np.int64)
+    for number in range(levels):
+        order[number, : counts[number]] = np.flatnonzero(level == number)
+    return order, counts
+
+
+def _mean(executions: np.ndarray) -> float:
+    total = int(executions.sum())
+    return float((np.arange(len(executions)) * executions).sum() / total) if total else 0.0

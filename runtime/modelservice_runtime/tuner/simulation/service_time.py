@@ -1,0 +1,81 @@
+"""How long an execution takes: a measured curve, its scatter, and what is added outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+#: Numbers that stand for a distribution: its quantiles in the middle of as many equal shares.
+SPREAD_POINTS = 200
+_DRAWS = 4096
+_SEED = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTime:
+    """Of one setting of instances and threads.
+
+    ``batches``, ``seconds``: measured mean time of an execution by batch size, ascending; between
+    them it goes straight, beyond the last one on as between the last two.
+    ``spread``: factors with mean 1 that an execution's time is multiplied with, each as likely.
+    ``gap``: seconds after an execution in which the instance takes nothing yet.
+    ``front``: seconds that each request takes one after another before it joins the queue: what
+    bounds the rate where executions do not. ``overhead``: seconds that a client sees beside that,
+    waiting and execution.
+    """
+
+    batches: tuple[int, ...]
+    seconds: tuple[float, ...]
+    spread: tuple[float, ...] = (1.0,)
+    gap: float = 0.0
+    front: float = 0.0
+    overhead: float = 0.0
+
+    def of(self, batch: int) -> float:
+        """Mean seconds of an execution of ``batch`` rows."""
+        return float(self.table(batch)[batch])
+
+    def table(self, largest: int) -> np.ndarray:
+        """By batch size from 0 to ``largest``; never less for more rows."""
+        known, times = np.array(self.batches, dtype=float), np.array(self.seconds)
+        sizes: np.ndarray = np.arange(largest + 1, dtype=float)
+        table: np.ndarray = np.interp(sizes, known, times)
+        if len(known) > 1:
+            slope = max(0.0, (times[-1] - times[-2]) / (known[-1] - known[-2]))
+            beyond = sizes > known[-1]
+            table[beyond] = times[-1] + slope * (sizes[beyond] - known[-1])
+        else:
+            # Nothing is known of larger ones: as if each row took as long again.
+            table = times[0] * np.maximum(sizes / known[0], 1.0)
+        table[0] = 0.0
+        monotone: np.ndarray = np.maximum.accumulate(table)
+        return monotone
+
+    def scaled(self, speed: float, scatter: float = 1.0) -> ServiceTime:
+        """Every execution takes ``speed`` times as long, and scatters ``scatter`` times as much."""
+        widened = np.array(self.spread) ** scatter
+        return replace(
+            self,
+            seconds=tuple(value * speed for value in self.seconds),
+            spread=tuple(float(value) for value in widened / widened.mean()),
+        )
+
+    def draws(self) -> np.ndarray:
+        """Which factor each execution gets, in turn."""
+        generator = np.random.default_rng(_SEED)
+        return np.asarray(generator.integers(0, len(self.spread), _DRAWS), dtype=np.int64)
+
+
+def spread_of(percentiles_ms: Mapping[int, float]) -> tuple[float, ...]:
+    """Factors with mean 1 from latencies of lone requests, by percentile.
+
+    Straight lines between the percentiles; below the median as if it were the least.
+    """
+    known = sorted(percentiles_ms.items())
+    shares = np.array([0.0, *(percent / 100 for percent, _ in known), 1.0])
+    values = np.array([known[0][1], *(value for _, value in known), known[-1][1]])
+    middles = (np.arange(SPREAD_POINTS) + 0.5) / SPREAD_POINTS
+    factors = np.interp(middles, shares, np.maximum.accumulate(values))
+    return tuple(float(value) for value in factors / factors.mean())

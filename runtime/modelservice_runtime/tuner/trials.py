@@ -1,0 +1,114 @@
+"""Runs at a rate, judged by the share of requests beyond the goal. Values only.
+
+Telling 0.5 % from 1 % takes some two thousand independent requests: several short runs are taken
+together, and those in which the load generator fell behind are thrown away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .calibration import Seen
+from .parsing import Measurement
+from .search import batching_of
+from .settings import Setting
+from .simulation.arrivals import Requests
+
+#: The generator took so much longer to send everything than it should: it was measured itself.
+MOST_STRETCHED = 1.1
+#: Where its times are not known one by one: so many percent of the requests were sent late.
+MOST_DELAYED_PERCENT = 20.0
+#: So many requests tell 0.5 % of violations from 1 %.
+ENOUGH_REQUESTS = 2_100
+#: 95 %, one-sided.
+_Z = 1.645
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One run: ``rows_per_second`` offered. ``tail_ms``: at the goal's percentile."""
+
+    setting: Setting
+    rows_per_second: float
+    requests: Requests
+    measurement: Measurement
+    median_ms: float
+    tail_ms: float
+    violations: float
+
+    @property
+    def discarded(self) -> str:
+        """Why it says nothing of the server; empty where it does."""
+        sent, delayed = self.sent, self.measurement.delayed_percent
+        if sent is not None:
+            stretched = float(sent.arrival[-1] / self.requests.arrival[-1])
+            slower = f"sending took {stretched - 1:.0%} longer than it should"
+            return slower if stretched > MOST_STRETCHED else ""
+        late = f"{delayed:.0f} % of the requests were sent late"
+        return late if delayed > MOST_DELAYED_PERCENT else ""
+
+    @property
+    def sent(self) -> Requests | None:
+        """The requests as they were really sent; None where that is not known one by one."""
+        measured = self.measurement
+        if not measured.sent_ns:
+            return None
+        times = np.array(measured.sent_ns, dtype=np.int64)
+        order = np.argsort(times, kind="stable")
+        rows = np.array(measured.sent_rows, dtype=np.int64)[order]
+        # The first one comes when it was to come: its clock is the generator's own.
+        arrival = (times[order] - times.min()) / 1e9 + float(self.requests.arrival[0])
+        return Requests(arrival=arrival, rows=rows, level=np.zeros(len(rows), dtype=np.int64))
+
+    def seen(self) -> Seen:
+        """For the calibration."""
+        return Seen(
+            batching=batching_of(self.setting),
+            requests=self.sent or self.requests,
+            median_ms=self.median_ms,
+            tail_ms=self.tail_ms,
+            violations=self.violations,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """``violations``: share of ``requests``; true share in [low, high] with 95 % to each side."""
+
+    violations: float
+    low: float
+    high: float
+    requests: int
+
+    def keeps(self, allowed: float) -> bool | None:
+        """Whether at most ``allowed`` violate the goal; None where that is not decided yet."""
+        if self.high <= allowed:
+            return True
+        return False if self.low > allowed else None
+
+
+def valid(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Those that were not disturbed by the load generator."""
+    return tuple(trial for trial in trials if not trial.discarded)
+
+
+def verdict(trials: Sequence[Trial]) -> Verdict:
+    """All runs at one rate together: Wilson's interval, as if requests were independent."""
+    requests = sum(trial.measurement.requests for trial in trials)
+    if not requests:
+        return Verdict(violations=math.nan, low=0.0, high=1.0, requests=0)
+    late = sum(trial.violations * trial.measurement.requests for trial in trials)
+    share = late / requests
+    middle = (share + _Z**2 / (2 * requests)) / (1 + _Z**2 / requests)
+    spread = math.sqrt(share * (1 - share) / requests + _Z**2 / (4 * requests**2))
+    half = _Z * spread / (1 + _Z**2 / requests)
+    return Verdict(
+        violations=share,
+        low=max(0.0, middle - half),
+        high=min(1.0, middle + half),
+        requests=requests,
+    )
