@@ -89,6 +89,7 @@ def test_a_search_has_a_line_with_what_it_found_and_what_that_cost() -> None:
 def test_a_search_that_found_nothing_misses() -> None:
     found = search.figures("add", searches(None), {GOOD: score(100, 100), POOR: score(50, 50)})
     targets = {target.id: target for target in found.targets}
+    assert list(targets) == ["T1.add.found"], "what it cost to find nothing is no figure"
     assert targets["T1.add.found"].value == 0.0
     assert not targets["T1.add.found"].holds()
 

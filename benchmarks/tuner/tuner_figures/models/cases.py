@@ -33,7 +33,7 @@ class Bounds:
 
 #: To see that everything runs.
 NARROW = Bounds(
-    batch=2, instances=2, threads=2, concurrency=2, rate=32, window_ms=500, stability=999
+    batch=2, instances=2, threads=2, concurrency=2, rate=128, window_ms=500, stability=999
 )
 
 

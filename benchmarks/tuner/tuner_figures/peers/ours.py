@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from modelservice_harness.errors import CommandFailed
 from modelservice_harness.processes import tail
@@ -23,7 +20,6 @@ from .picks import Pick
 
 _LIMIT_SECONDS = 3600.0
 _FEW_CHARACTERS = 200
-_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
 def search(bench: Bench, artifact: Artifact, bounds: Bounds, folder: Path) -> Pick:
@@ -59,38 +55,32 @@ def command(artifact: Artifact, bounds: Bounds, address: str, result: Path) -> l
         *("-m", "modelservice_runtime.tuner", "--url", address, "--model", artifact.model.name),
         *("--goal-ms", f"{artifact.model.goal_ms:g}", "--percentile", f"{PERCENTILE:g}"),
         *("--max-batch", str(bounds.batch), "--max-instances", str(bounds.instances)),
-        *("--max-threads", str(bounds.threads), "--json", str(result)),
+        *("--max-threads", str(bounds.threads), "--input-data", str(artifact.inputs)),
+        *("--json", str(result)),
     ]
 
 
 def parsed(text: str, seconds: float) -> Pick:
     """The JSON that the command writes. ``seconds``: of the whole search, by our own clock.
 
-    Read: ``max_batch_size``, ``instances``, ``threads``, ``queue_delay_microseconds`` (0 if it is
-    not there), ``load_seconds`` and ``runs``; at the top or below ``setting``; also as
-    ``maxBatchSize``. Whatever else is in it is left alone.
+    Read: ``loadSeconds``, ``loadRuns``, and of ``setting`` ``maxBatchSize``, ``instances``,
+    ``threads``, ``queueDelayMicroseconds`` (0 if it is not there). The rest is left alone.
     """
     try:
-        words = _snake(json.loads(text))
-        flat = {**words, **_snake(words.get("setting") or {})}
+        words = json.loads(text)
+        served = words["setting"]
         setting = Setting(
-            batch=int(flat["max_batch_size"]),
-            instances=int(flat["instances"]),
-            threads=int(flat["threads"]),
-            delay_us=int(flat.get("queue_delay_microseconds", 0)),
+            batch=int(served["maxBatchSize"]),
+            instances=int(served["instances"]),
+            threads=int(served["threads"]),
+            delay_us=int(served.get("queueDelayMicroseconds", 0)),
         )
         return Pick(
             setting=setting,
-            runs=int(flat.get("runs", 0)),
-            load_seconds=float(flat["load_seconds"]),
+            runs=int(words["loadRuns"]),
+            load_seconds=float(words["loadSeconds"]),
             seconds=seconds,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         failure = f"its result is not understood: {error!r}"
         return Pick(setting=None, runs=0, load_seconds=0.0, seconds=seconds, failure=failure)
-
-
-def _snake(words: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        _CAPITAL.sub(lambda m: f"_{m[1].lower()}", name): value for name, value in words.items()
-    }

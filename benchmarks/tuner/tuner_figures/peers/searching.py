@@ -28,6 +28,8 @@ _SINGLE: tuple[tuple[Mode, int], ...] = (
     (BRUTE, 2),
     (RATES, 1),
 )
+_OUR_FILES = ("ours.py",)
+_ITS_FILES = ("analyzer.py", "found.py", "modes.py", "profile.py")
 
 Picks = Mapping[str, tuple[Pick, ...]]
 
@@ -92,9 +94,9 @@ def _search(bench: Bench, artifact: Artifact, name: str, threads: int) -> Pick:
 
 def _digest(bench: Bench, artifact: Artifact, name: str) -> str:
     """Of all that decides what is found on this machine."""
-    here, tuner = Path(__file__).parent, bench.repository / "runtime" / "modelservice_runtime"
+    here, tuner = Path(__file__).parent, bench.repository / "runtime/modelservice_runtime/tuner"
     parts = [artifact.manifest().digest, repr(artifact.model.bounds(quick=bench.quick))]
-    parts += [repr(artifact.model.goal_ms), digest_of_files(here, [here])]
-    if name == OURS:
-        parts.append(digest_of_files(tuner, [tuner / "tuner"]))
+    parts += [repr(artifact.model.goal_ms)]
+    made_by = [here / file for file in (_OUR_FILES if name == OURS else _ITS_FILES)]
+    parts += [digest_of_files(bench.repository, made_by + ([tuner] if name == OURS else []))]
     return digest_of_text("\n".join(parts))[:12]

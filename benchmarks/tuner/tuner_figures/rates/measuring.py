@@ -114,8 +114,9 @@ class _Sending:
         return Bracket.around(closed.rows_per_second(), FIRST_SPREAD)
 
     def _holds(self, shape: Shape, setting: Setting, rate: float, seed: int) -> bool:
+        """A rate that cannot be sent in time does not hold either: no core is left for it."""
         window = self._window(shape, setting, rate, seed)
-        return window.requests.violations(self.goal_ms) <= VIOLATIONS_MOST
+        return window.counts and window.requests.violations(self.goal_ms) <= VIOLATIONS_MOST
 
     def _window(self, shape: Shape, setting: Setting, rate: float, seed: int) -> Window:
         self.generator.triton.serve(setting)

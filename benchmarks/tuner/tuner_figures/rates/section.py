@@ -18,7 +18,8 @@ request in a hundred takes longer than the goal, found anew in every repeat; und
 and in the same way under other traffic whose mean rate is that. *In time at 80 %*: answers within
 the goal, a second, at that share of the highest Poisson rate of our pick, the same rate for all.
 Every request is counted from the load generator's own record; windows in which it sent more than a
-fiftieth of them late do not count and are sent again. Of each search the pick that it made most
+fiftieth of them late do not count and are sent again, three times at most; a rate at which that is
+not enough does not hold: Triton leaves no core for it. Of each search the pick that it made most
 often. The gain is that over *{default}*, what Model Analyzer does when nothing is said; it
 optimizes so many requests at a time, and promises nothing for these.
 """
