@@ -161,17 +161,17 @@ def measured() -> Document:
 
 
 def test_the_page_has_every_table_between_its_markers() -> None:
-    old = f"# The tuner\n\nWords.\n\n{page.BEGIN}\nold\n{page.END}\n\nMore.\n"
-    text = page.renewed(old, measured())
+    before = f"# The tuner\n\nWords.\n\n{page.BEGIN}\nstale words\n{page.END}\n\nMore.\n"
+    text = page.renewed(before, measured())
     assert text.startswith("# The tuner\n\nWords.\n")
     assert text.endswith("\n\nMore.\n")
-    assert "old" not in text
+    assert "stale words" not in text
     assert "| ours | 1 |" in text
     assert "## T2: what a pick carries" in text
     assert "### All models" in text
     assert "| T1.add.found |" in text
     assert page.renewed(text, measured()) == text
-    assert "Nothing was measured yet" in page.renewed(old, Document())
+    assert "Nothing was measured yet" in page.renewed(before, Document())
 
 
 @pytest.mark.parametrize("text", ["", page.BEGIN, f"{page.END}{page.BEGIN}", f"{page.BEGIN}\n" * 2])
