@@ -50,7 +50,12 @@ SUITES = (
         workers=2,
     ),
     Suite(name="keras", environment="keras-test", folders=("tests/keras",), workers=2),
-    Suite(name="serving", environment="serving-test", folders=("tests/serving",), workers=2),
+    Suite(
+        name="serving",
+        environment="serving-test",
+        folders=("tests/serving", "tests/tuner"),
+        workers=2,
+    ),
     Suite(name="cluster", environment="dev", folders=("tests/cluster",), cluster=True),
 )
 #: In the order in which they run: what fails fast comes first.

@@ -1,5 +1,8 @@
-"""Tunes: as a Job (``MODELSERVICE_JOB`` in, a TuneResult as the termination message out), or, with
-``--url``, the model of any Triton that runs."""
+"""Tunes: as a Job, or the model of any Triton that runs.
+
+As a Job: ``MODELSERVICE_JOB`` in, a TuneResult as the termination message out. With ``--url``: a
+table and, where wanted, a report.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def _command(options: argparse.Namespace) -> int:
         if options.json is not None:
             command.write(found, options.json)
         if options.report is not None:
-            command.report(found, options.report)
+            command.report(found, options.report, f"Tuning of {options.model} at {options.url}")
     except errors.TuneError as error:
         interrupts.silence()
         sys.stderr.write(f"{error.reason}: {error.message}\n")

@@ -19,9 +19,11 @@ from .simulation.service_time import ServiceTime
 SPEEDS = (0.4, 2.5)
 SCATTERS = (0.25, 8.0)
 _STEPS = 12
-#: The model and a measurement agree when they differ by no more than these shares.
-MEDIAN_TOLERANCE = 0.15
+#: The model was right if executions take no more or less than this share of what it said …
+SPEED_TOLERANCE = 0.15
+#: … and the tail is as far off at most, as far as the setting was not overloaded.
 TAIL_TOLERANCE = 0.30
+OVERLOADED = 0.20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +42,21 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """``service`` put right, and how far off it had been.
+    """``service`` put right: each execution takes ``speed`` times as long, and so on.
 
-    ``median_error``, ``tail_error``: as shares of what was measured, positive where the model said
-    too much.
+    ``tail_error``: of the model before, as a share of what was measured, positive where the model
+    said too much; 0 where the setting was overloaded, which says nothing of its tail.
     """
 
     service: ServiceTime
     speed: float
     scatter: float
-    median_error: float
     tail_error: float
 
     @property
     def agrees(self) -> bool:
         """Whether the model had been right within the tolerances."""
-        near = abs(self.median_error) <= MEDIAN_TOLERANCE
+        near = abs(self.speed - 1) <= SPEED_TOLERANCE
         return near and abs(self.tail_error) <= TAIL_TOLERANCE
 
 
@@ -68,7 +69,6 @@ def fitted(service: ServiceTime, seen: Sequence[Seen], percentile: float) -> Fit
         service=service.scaled(speed, scatter),
         speed=speed,
         scatter=scatter,
-        median_error=median(fit.median_error for fit in fits),
         tail_error=median(fit.tail_error for fit in fits),
     )
 
@@ -77,17 +77,19 @@ def _fit(service: ServiceTime, seen: Seen, percentile: float) -> Fit:
     def outcome(speed: float, scatter: float) -> Outcome:
         return open_loop(service.scaled(speed, scatter), seen.batching, seen.requests)
 
-    before = outcome(1.0, 1.0)
+    overloaded = seen.violations > OVERLOADED
     speed = _solved(lambda value: outcome(value, 1.0).quantile(50) * 1000, seen.median_ms, SPEEDS)
-    scatter = _solved(
-        lambda value: outcome(speed, value).quantile(percentile) * 1000, seen.tail_ms, SCATTERS
-    )
+    scatter = 1.0
+    if not overloaded:
+        scatter = _solved(
+            lambda value: outcome(speed, value).quantile(percentile) * 1000, seen.tail_ms, SCATTERS
+        )
+    tail = outcome(speed, 1.0).quantile(percentile) * 1000
     return Fit(
         service=service.scaled(speed, scatter),
         speed=speed,
         scatter=scatter,
-        median_error=before.quantile(50) * 1000 / seen.median_ms - 1,
-        tail_error=before.quantile(percentile) * 1000 / seen.tail_ms - 1,
+        tail_error=0.0 if overloaded else tail / seen.tail_ms - 1,
     )
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from modelservice_runtime.contract.traffic import (
     TRACE,
     Traffic,
 )
+from modelservice_runtime.cpu import read_cpu
 
-from . import errors
+from . import errors, memory_plan
 from .bench import Bench
 from .cores import Cores
 from .deadline import Deadline
@@ -30,12 +32,14 @@ from .load_runs import LoadGenerator
 from .outcome import Tuned
 from .progress import say
 from .question import Question
+from .report import write as write_report
+from .reporting import report_of
 from .results import service_points, variants_compared
 from .running_server import RunningServer, connect
 from .settings import Limits, Setting
 from .simulation.arrivals import TraceInvalid, parse_trace
 from .table import settings_table
-from .tuning import Tuning
+from .tuning import Tuning, peak_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +79,7 @@ def run(options: argparse.Namespace, scratch: Path, interrupts: Interrupts) -> F
     )
     question = _within(question, server)
     bench = Bench(server=server, load=load, deadline=deadline)
-    tuning = Tuning(
-        bench=bench, variants=(server.variant,), question=question, deadline=deadline
-    )
+    tuning = Tuning(bench=bench, variants=(server.variant,), question=question, deadline=deadline)
     before = server.current()
     applied = False
     try:
@@ -216,19 +218,43 @@ def words(found: Found, options: argparse.Namespace) -> str:
     """For people."""
     tuned = found.tuned
     after = "applied" if options.apply else "the model serves as before (--apply changes it)"
+    goal, at = tuned.question.goal_words(), tuned.capacity.latency_ms
+    capacity = f"Capacity: {tuned.capacity.rows_per_second:.0f} rows/s within {goal}"
+    capacity += f", measured {at:.2f} ms there."
+    cost = f"{tuned.runs} load runs, {tuned.load_seconds:.0f} s of load"
+    cost += f", {found.wall_seconds:.0f} s in all; {after}."
     lines = [
         settings_table(tuned),
         "",
         f"{tuned.why}.",
-        f"Capacity: {tuned.capacity.rows_per_second:.0f} rows/s within"
-        f" {tuned.question.goal_words()}, measured {tuned.capacity.latency_ms:.2f} ms there.",
+        capacity,
         *(f"  {knob.words()}" for knob in found.knobs),
         *(f"  note: {note}" for note in (tuned.capacity.note, *tuned.notes) if note),
         variants_compared(tuned),
-        f"{tuned.runs} load runs, {tuned.load_seconds:.0f} s of load,"
-        f" {found.wall_seconds:.0f} s in all; {after}.",
+        cost,
     ]
     return "\n".join(line for line in lines if line or line == "")
+
+
+def report(found: Found, folder: Path, title: str) -> None:
+    """``report.html`` and ``report.json`` in ``folder``."""
+    peak = peak_bytes(found.tuned) if found.tuned.memory else 0
+    plan = None
+    if found.tuned.memory:
+        plan = memory_plan.plan(
+            memory_plan.observed(found.tuned.memory, found.tuned.chosen.setting, peak), peak
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    value = report_of(
+        found.tuned,
+        found.decided,
+        found.knobs,
+        plan,
+        title=title,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        hardware=read_cpu(),
+    )
+    write_report(value, folder)
 
 
 def write(found: Found, path: Path) -> None:

@@ -28,6 +28,8 @@ from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
 RUN_SHARE = 0.2
 #: Rounds in which each finalist is loaded once.
 LEAST_ROUNDS, MOST_ROUNDS = 2, 4
+#: Loaded a little below what it should carry: beyond it all turns at once, which tells less.
+BELOW_SHARE = 0.95
 #: A rate that the load generator cannot keep up with is lowered to this share of it.
 SLOWER_SHARE = 0.85
 #: After a round, what carries less than this of the best is out.
@@ -90,7 +92,8 @@ class Confirming:
 
     def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
         """One more run of it; the candidate as the corrected model has it."""
-        trial = self.run(candidate.setting, candidate.rows_per_second, number, deadline, 0.6)
+        rows = BELOW_SHARE * candidate.rows_per_second
+        trial = self.run(candidate.setting, rows, number, deadline, 0.6)
         if trial is None:
             return None
         if trial.discarded:
@@ -150,9 +153,9 @@ class Confirming:
         self, order: Sequence[Candidate], hopes: list[Candidate], deadline: Deadline
     ) -> list[Candidate]:
         """More measurements, of settings that TPE picks by what was measured so far."""
-        errors = [fit.median_error for fit in self.first_fits.values()]
+        speeds = [fit.speed - 1 for fit in self.first_fits.values()]
         self.bench.notes.append(
-            f"model and measurements disagree (median latency by {max(errors, key=abs):+.0%}):"
+            f"model and measurements disagree (executions by {max(speeds, key=abs):+.0%}):"
             " searched further with measurements (Optuna TPE)"
         )
         self.searched_further = True
@@ -164,7 +167,8 @@ class Confirming:
             hope = simulate(candidate.setting, slower.service, self.question, self.memory)
             if hope.rows_per_second <= 0:
                 return 0.0
-            if self.run(hope.setting, hope.rows_per_second, 7, deadline, 0.65) is None:
+            rows = BELOW_SHARE * hope.rows_per_second
+            if self.run(hope.setting, rows, 7, deadline, 0.65) is None:
                 return None
             return self.corrected(candidate).rows_per_second
 

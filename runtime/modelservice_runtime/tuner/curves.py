@@ -88,8 +88,13 @@ class Curves:
 
     def models(self) -> dict[Option, ServiceTime]:
         """Of every option that enough is known of."""
-        found = {option: seen.service() for option, seen in self.options.items()}
-        return {option: model for option, model in found.items() if model is not None}
+        found: dict[Option, ServiceTime] = {}
+        for option in sorted(self.options, key=lambda each: each.instances):
+            single = Option(variant=option.variant, instances=1, threads=option.threads)
+            model = self.options[option].service(found.get(single))
+            if model is not None:
+                found[option] = model
+        return {option: found[option] for option in self.options if option in found}
 
     def _variant(self, variant: str, deadline: Deadline) -> None:
         limits = self.question.limits
@@ -209,7 +214,7 @@ class Curves:
 
     def _larger(self, size: int, seen: MeasuredOption) -> int:
         """The batch size to try next; ``size`` itself where larger ones take too long."""
-        model, most = seen.service(), self.question.limits.max_batch_size
+        model, most = self.models().get(seen.option), self.question.limits.max_batch_size
         allowed = GROW_SHARE * self.question.objective.milliseconds / 1000
         if model is None or size >= most or model.of(size) > allowed:
             return size

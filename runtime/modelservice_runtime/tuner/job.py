@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from modelservice_runtime.contract.manifest import Manifest
@@ -24,13 +25,15 @@ from .deadline import Deadline
 from .gpu import has_gpu
 from .interrupts import Interrupts
 from .load_runs import LoadGenerator, numbers_per_row, write_input_data
-from .memory_plan import Observation, plan
+from .memory_plan import observed, plan
 from .outcome import Tuned
 from .ports import LOOPBACK
 from .progress import say
 from .question import Question
+from .reporting import report_of
 from .server import Place, Triton
 from .settings import Limits, Option, Setting
+from .storing import store_report
 from .trace_reading import read_trace
 from .tuning import Tuning, peak_bytes
 from .usable import usable
@@ -42,6 +45,7 @@ class Done:
 
     tuned: Tuned
     profile: Profile
+    decided: knobs.Decided
     knobs: tuple[knobs.Knob, ...]
 
 
@@ -96,7 +100,8 @@ def tune(
             deadline=deadline,
         )
         tuned = _run(tuning, request.current)
-        return _done(request, manifest, samples, tuned, triton.load_seconds)
+        done = _done(request, manifest, samples, tuned, triton.load_seconds)
+    return _reported(request, done, scratch)
 
 
 def _run(tuning: Tuning, current: ServedSetting | None) -> Tuned:
@@ -136,20 +141,34 @@ def _done(
         tuned,
         decided,
         every,
-        memory=plan(_observed(tuned, peak), peak, decided.response_cache_bytes),
+        memory=plan(
+            observed(tuned.memory, tuned.chosen.setting, peak), peak, decided.response_cache_bytes
+        ),
         peak_bytes=peak,
         load_seconds=load_seconds,
         hardware=read_cpu(),
     )
-    return Done(tuned=tuned, profile=profile, knobs=every)
+    return Done(tuned=tuned, profile=profile, decided=decided, knobs=every)
 
 
-def _observed(tuned: Tuned, peak: int) -> Observation:
-    setting = tuned.chosen.setting
-    own = [item for item in tuned.memory if item.setting == setting]
-    if own:
-        return max(own, key=lambda item: item.total)
-    return Observation(setting=setting, server_bytes=0, instance_bytes=peak)
+def _reported(request: TuneRequest, done: Done, scratch: Path) -> Done:
+    """With the report stored, or a note why it is not."""
+    if not request.report_uri:
+        return done
+    report = report_of(
+        done.tuned,
+        done.decided,
+        done.knobs,
+        done.profile.memory,
+        title=f"Tuning of {request.namespace}/{request.name}",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        hardware=done.profile.hardware,
+    )
+    trouble = store_report(report, request.report_uri, scratch)
+    if not trouble:
+        return done
+    tuned = replace(done.tuned, notes=(*done.tuned.notes, trouble))
+    return replace(done, tuned=tuned, profile=replace(done.profile, report_uri=""))
 
 
 def _question(request: TuneRequest) -> Question:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import curve
 from .bench import Sample
 from .curve import CurvePoint
 from .settings import Option
 from .simulation.service_time import ServiceTime, spread_of
-from .statistics import Counters
+from .statistics import Counters, total
 
 #: Instances that execute for less of the time, with requests waiting all along, are not what
 #: bounds the rate: the server's front is, or the cores that all share.
@@ -76,19 +76,39 @@ class MeasuredOption:
             return 0.0
         return sum(window.at for window in self.busy) / requests * 1e3
 
-    def service(self) -> ServiceTime | None:
-        """The model, or None where too little was seen."""
+    def service(self, one: ServiceTime | None = None) -> ServiceTime | None:
+        """The model, or None where too little was seen.
+
+        ``one``: of a single instance with as many threads. Several then take its times, and are
+        slower the more of them execute at once, by what was seen under full load; without it
+        their own mean times have to do.
+        """
         rising = curve.rising(self.points)
         if not rising:
             return None
-        return ServiceTime(
-            batches=tuple(batch for batch, _ in rising),
-            seconds=tuple(ms / 1000 for _, ms in rising),
-            spread=self.spread,
+        several = one is not None and self.option.instances > 1 and self.busy
+        if one is not None and several:
+            own = replace(one, contention=self._contention(one))
+        else:
+            own = ServiceTime(
+                batches=tuple(batch for batch, _ in rising),
+                seconds=tuple(ms / 1000 for _, ms in rising),
+                spread=self.spread,
+            )
+        return replace(
+            own,
             gap=self._gap() / 1000,
             front=self._front() / 1000,
             overhead=self.overhead_ms / 1000,
         )
+
+    def _contention(self, one: ServiceTime) -> tuple[float, ...]:
+        """From 1, alone, in even steps to what was seen while all of them executed."""
+        together = total(self.busy)
+        expected = sum(number * one.of(size) for size, (number, _) in together.executions.items())
+        most = max(1.0, together.busy_ns / 1e9 / expected) if expected else 1.0
+        others = self.option.instances - 1
+        return tuple(1.0 + (most - 1.0) * m / others for m in range(others + 1))
 
 
 def overhead_ms(sample: Sample) -> float | None:

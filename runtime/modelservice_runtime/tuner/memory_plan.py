@@ -105,6 +105,14 @@ def misfit(parts: Parts | None, limit_bytes: int) -> str:
     return f"it would need {parts.total / MIB:.0f} MiB of the {limit_bytes / MIB:.0f} MiB allowed"
 
 
+def observed(seen: Sequence[Observation], setting: Setting, peak_bytes: int) -> Observation:
+    """What was seen at the setting; where nothing was, the peak counts as the instances'."""
+    own = [item for item in seen if item.setting == setting]
+    if own:
+        return max(own, key=lambda item: item.total)
+    return Observation(setting=setting, server_bytes=0, instance_bytes=peak_bytes)
+
+
 def plan(measured: Observation, peak_bytes: int, cache_bytes: int = 0) -> MemoryPlan:
     """What the pod asks for, from what was measured at the setting that serves.
 

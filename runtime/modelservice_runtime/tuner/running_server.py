@@ -158,9 +158,9 @@ class RunningServer:
             self.check_alive()
             status = str(error.status() or "")
             if "DEADLINE" in status:
-                raise TooLate(f"a changed configuration was not loaded after {timeout:.0f} s") from (
-                    error
-                )
+                raise TooLate(
+                    f"a changed configuration was not loaded after {timeout:.0f} s"
+                ) from (error)
             raise UserError(MODEL_NOT_SERVABLE, f"Triton refuses: {error.message()}") from error
 
 

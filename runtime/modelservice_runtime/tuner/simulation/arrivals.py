@@ -166,7 +166,8 @@ def _piece(
     begins, ends = trace.seconds[first:last], trace.seconds[first + 1 : last + 1]
     means: np.ndarray = trace.counts[first : first + len(begins)] * scale
     counts = generator.poisson(means)
-    low, high = np.repeat(begins, counts), np.repeat(ends, counts)
+    low: np.ndarray = np.repeat(begins, counts)
+    high: np.ndarray = np.repeat(ends, counts)
     times: np.ndarray = low + (high - low) * generator.random(len(low))
     inside: np.ndarray = times[(times >= start) & (times < end)]
     return inside

@@ -1,7 +1,8 @@
 """The batcher's inner loops, compiled. Arrays in, arrays out; seconds everywhere.
 
 ``service[b]``: of an execution of b rows. ``spread``: factors that stand for its distribution,
-drawn through ``draws`` (one number for each execution, reused in turn). ``gap``: after an
+drawn through ``draws`` (one number for each execution, reused in turn). ``contention[m]``: by how
+much an execution is slower that begins while m other instances execute. ``gap``: after an
 execution, until the instance takes the next one. ``front``: of the server's front for each
 request, one after another, before it joins the queue. A rejected request has
 the latency infinity. Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
@@ -28,6 +29,7 @@ def _open_loop(
     service: np.ndarray,
     spread: np.ndarray,
     draws: np.ndarray,
+    contention: np.ndarray,
     instances: int,
     gap: float,
     front: float,
@@ -104,7 +106,11 @@ def _open_loop(
                 now = deadline
                 break
             now = following
-        seconds = service[total] * spread[draws[executed % len(draws)]]
+        together = 0
+        for i in range(instances):
+            if i != k and free[i] - gap > now:
+                together += 1
+        seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
         executed += 1
         executions[total] += 1
         busy += seconds
@@ -124,6 +130,7 @@ def _closed_loop(
     service: np.ndarray,
     spread: np.ndarray,
     draws: np.ndarray,
+    contention: np.ndarray,
     instances: int,
     gap: float,
     front: float,
@@ -189,7 +196,11 @@ def _closed_loop(
                 now = deadline
                 break
             now = following
-        seconds = service[total] * spread[draws[executed % len(draws)]]
+        together = 0
+        for i in range(instances):
+            if i != k and free[i] - gap > now:
+                together += 1
+        seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
         executed += 1
         executions[total] += 1
         finish = now + seconds

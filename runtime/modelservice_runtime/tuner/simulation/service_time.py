@@ -20,7 +20,9 @@ class ServiceTime:
     ``batches``, ``seconds``: measured mean time of an execution by batch size, ascending; between
     them it goes straight, beyond the last one on as between the last two.
     ``spread``: factors with mean 1 that an execution's time is multiplied with, each as likely.
-    ``gap``: seconds after an execution in which the instance takes nothing yet.
+    ``contention``: factors of an execution that begins while 0, 1, 2 … other instances execute;
+    the last one holds for more. ``gap``: seconds after an execution in which the instance takes
+    nothing yet.
     ``front``: seconds that each request takes one after another before it joins the queue: what
     bounds the rate where executions do not. ``overhead``: seconds that a client sees beside that,
     waiting and execution.
@@ -29,6 +31,7 @@ class ServiceTime:
     batches: tuple[int, ...]
     seconds: tuple[float, ...]
     spread: tuple[float, ...] = (1.0,)
+    contention: tuple[float, ...] = (1.0,)
     gap: float = 0.0
     front: float = 0.0
     overhead: float = 0.0
@@ -62,10 +65,18 @@ class ServiceTime:
             spread=tuple(float(value) for value in widened / widened.mean()),
         )
 
+    def slower(self, instances: int) -> np.ndarray:
+        """The factors for as many instances."""
+        known = len(self.contention)
+        factors = [self.contention[min(m, known - 1)] for m in range(instances)]
+        slower: np.ndarray = np.array(factors)
+        return slower
+
     def draws(self) -> np.ndarray:
         """Which factor each execution gets, in turn."""
         generator = np.random.default_rng(_SEED)
-        return np.asarray(generator.integers(0, len(self.spread), _DRAWS), dtype=np.int64)
+        drawn: np.ndarray = generator.integers(0, len(self.spread), _DRAWS)
+        return drawn
 
 
 def spread_of(percentiles_ms: Mapping[int, float]) -> tuple[float, ...]:
