@@ -5,20 +5,26 @@ Nothing here depends on how fast this machine is at the moment.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from artifacts import EXPORT, OPENVINO_FP32, Kind, Published, onnx_file, publish
 from models import Model, linear, same, slow
 from pod import eventually
-from tune_pod import TunePod
+from tune_pod import TunePod, name_of
 
 from modelservice_runtime.contract import exit_codes
+from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, ServedSetting
+from modelservice_runtime.contract.traffic import TRACE, RowsShare, Traffic
 from modelservice_runtime.serve import shared_memory
 from modelservice_runtime.tuner import errors
 
@@ -55,21 +61,30 @@ def test_a_tuning_gives_a_profile_and_tells_its_progress(tune_pod: TunePod) -> N
     assert profile.artifact_digest == tune_pod.digest
     assert profile.variant == "export"
     assert profile.max_batch_size in {1, 2}
-    assert (profile.instances, profile.threads) == (1, 1)
-    assert [point.batch for point in profile.latency] == [1, 2]
-    assert all(0 < point.p50_ms <= point.p99_ms for point in profile.latency)
+    assert profile.instances in {1, 2}
+    assert profile.threads == 1
+    times = [point.milliseconds for point in profile.service]
+    assert [point.batch for point in profile.service][-1] == profile.max_batch_size
+    assert times == sorted(times)
+    assert times[0] > 0
     assert 0 < profile.capacity_rows_per_second <= profile.throughput_rows_per_second
     assert 0 < profile.latency_at_capacity_ms <= 500
     assert 0 < profile.queue_timeout_microseconds < 500_000
+    assert len(profile.capacity_table) == len(CAPACITY_REPLICAS)
+    assert len(base64.b64decode(profile.answered_share)) == 256
+    assert profile.reasons
     # A Python with numpy and ONNX Runtime in it, beside Triton itself.
     assert 50 << 20 < profile.peak_memory_bytes < 4 << 30
     assert profile.load_seconds > 0
     assert profile.hardware
     fractions = [line["fraction"] for line in tune_pod.progress]
     assert fractions == sorted(fractions)
-    assert {"fetching", "loading", "latency by batch", "settings under load", "choosing"} <= {
+    assert {"fetching", "loading", "latency by batch", "simulating", "settings under load"} <= {
         line["stage"] for line in tune_pod.progress
     }
+    report = json.loads((tune_pod.report / "report.json").read_text())
+    assert any(setting["outcome"] == "chosen" for setting in report["settings"])
+    assert "<svg" in (tune_pod.report / "report.html").read_text()
 
 
 def test_an_objective_out_of_reach_is_a_profile_that_says_so(pod_for: PodFor) -> None:
@@ -87,9 +102,7 @@ def test_a_slow_model_gets_a_profile_within_its_time(pod_for: PodFor) -> None:
     """Seconds for a row: windows follow the latency, and what there is no time for is left out."""
     pod = pod_for(slow(150), goal_ms=60_000.0, max_batch_size=16, duration_seconds=30)
     _, profile = pod.tuned()
-    assert profile.latency[0].batch == 1
-    assert profile.latency[-1].batch < 16
-    assert profile.latency[0].p50_ms > 100
+    assert profile.service[0].milliseconds > 100
     assert profile.capacity_rows_per_second > 0
 
 
@@ -98,9 +111,6 @@ def test_the_variant_that_does_best_in_triton_serves(pod_for: PodFor) -> None:
     fast = Kind(name="fast", write=lambda _, folder: onnx_file(same(), folder))
     result, profile = pod_for(slow(1), (EXPORT, fast)).tuned()
     assert profile.variant == "fast"
-    sizes = [point.batch for point in profile.latency]
-    assert sizes == sorted(sizes)
-    assert {1, profile.max_batch_size} <= set(sizes)
     assert "fast, batch " in result.message
     assert "variants within p99 ≤ 500 ms: fast " in result.message
     assert ", export " in result.message
@@ -203,34 +213,33 @@ def test_sigterm_ends_it_and_leaves_no_process_behind(tune_pod: TunePod) -> None
 
 
 def test_a_setting_that_kills_triton_is_given_up_and_the_rest_is_used(tune_pod: TunePod) -> None:
-    """As the kernel does at the memory limit, while the second batch size is measured."""
+    """As the kernel does at the memory limit, while the first of the finalists is measured."""
     tune_pod.start()
-    tune_pod.until(lambda line: line["message"].startswith("export, batch 2: "))
+    tune_pod.until(lambda line: line["stage"] == "simulating")
     prefix = tune_pod.prefix()
     assert regions(prefix)
     tune_pod.server().kill()
     code, result = tune_pod.finish()
     assert code == 0, tune_pod.log()
     assert result.profile is not None
-    assert result.profile.max_batch_size == 1
-    assert "batch 2, 1 instance, 1 thread each was given up: Triton ended with" in result.message
+    assert result.profile.capacity_rows_per_second > 0
+    assert "was given up: Triton ended with" in result.message
     assert regions(prefix) == []
 
 
-def test_a_setting_whose_model_process_is_killed_is_given_up(tune_pod: TunePod) -> None:
+def test_a_model_process_that_is_killed_costs_no_more_than_a_run(tune_pod: TunePod) -> None:
     """The kernel may take the largest process alone, and that is not Triton itself."""
     tune_pod.start()
-    tune_pod.until(lambda line: line["message"].startswith("export, batch 2: "))
-    stubs = [p for p in tune_pod.family() if p.name().startswith("triton_python")]
-    assert stubs  # two, while the former configuration is still being unloaded
+    tune_pod.until(lambda line: line["stage"] == "simulating")
+    stubs = [p for p in tune_pod.family() if name_of(p).startswith("triton_python")]
+    assert stubs  # more, while the former configuration is still being unloaded
     for stub in stubs:
-        stub.kill()
+        with suppress(psutil.NoSuchProcess):
+            stub.kill()
     code, result = tune_pod.finish()
     assert code == 0, tune_pod.log()
     assert result.profile is not None
-    assert result.profile.max_batch_size == 1
-    assert "batch 2, 1 instance, 1 thread each was given up: " in result.message
-    assert "Stub process 'tiny_0_0' is not healthy" in result.message
+    assert result.profile.capacity_rows_per_second > 0
 
 
 def test_triton_killed_before_anything_is_known_is_a_question_of_memory(tune_pod: TunePod) -> None:
@@ -241,6 +250,55 @@ def test_triton_killed_before_anything_is_known_is_a_question_of_memory(tune_pod
     code, result = tune_pod.finish()
     assert (code, result.reason) == (exit_codes.USER_ERROR, errors.OUT_OF_MEMORY)
     assert "raise spec.serving.resources.limits.memory" in result.message
+
+
+def test_requests_of_several_sizes_are_measured_as_such(tune_pod: TunePod) -> None:
+    shares = (RowsShare(rows=1, percent=50.0), RowsShare(rows=2, percent=50.0))
+    tune_pod.traffic = Traffic(rows_per_request=shares)
+    _, profile = tune_pod.tuned()
+    assert profile.max_batch_size == 2  # a smaller one would refuse every second request
+    assert profile.traffic.rows_per_request == shares
+
+
+def test_a_recorded_trace_is_what_is_tuned_for(tune_pod: TunePod) -> None:
+    trace = tune_pod.root / "trace.csv"
+    trace.write_text("seconds,requests\n" + "".join(f"{s},{s % 7}\n" for s in range(60)))
+    tune_pod.traffic = Traffic(arrivals=TRACE, trace_uri=f"file://{trace}")
+    _, profile = tune_pod.tuned()
+    assert profile.capacity_rows_per_second > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time,requests\n0,1\n", "the trace has no column seconds"),
+        ("seconds,requests\n0,1\n1,many\n", "line 3 of the trace: requests 'many' is no number"),
+        (None, "trace.csv"),
+    ],
+)
+def test_a_trace_that_is_none_is_the_user_s_fault(
+    tune_pod: TunePod, text: str | None, said: str
+) -> None:
+    trace = tune_pod.root / "trace.csv"
+    if text is not None:
+        trace.write_text(text)
+    tune_pod.traffic = Traffic(arrivals=TRACE, trace_uri=f"file://{trace}")
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.TRACE_INVALID)
+    assert said in result.message
+
+
+def test_a_memory_limit_below_one_instance_is_said(tune_pod: TunePod) -> None:
+    tune_pod.memory_limit_bytes = 8 << 20
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.OUT_OF_MEMORY)
+    assert "MiB of the 8 MiB allowed; raise spec.serving.resources.limits.memory" in result.message
+
+
+def test_the_gain_over_what_serves_now_is_told(tune_pod: TunePod) -> None:
+    tune_pod.current = ServedSetting(variant="export", max_batch_size=1, instances=1, threads=1)
+    _, profile = tune_pod.tuned()
+    assert profile.gain != 0.0 or profile.max_batch_size == 1
 
 
 def test_a_request_that_is_none_is_refused(tune_pod: TunePod) -> None:

@@ -9,7 +9,7 @@ from modelservice_runtime.contract.model_config import ModelConfig
 
 from . import statistics
 from .deadline import Deadline
-from .memory_use import family_bytes
+from .memory_use import MemoryUse, family_use
 from .ports import LOOPBACK
 from .server import Triton
 from .settings import Setting
@@ -36,7 +36,7 @@ class ArtifactServer:
         """See ``bench.Server``."""
         return statistics.read(f"{LOOPBACK}:{self.triton.ports.http}", self.model)
 
-    def memory(self) -> tuple[int, int] | None:
+    def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
         pid = self.triton.pid
-        return None if pid is None else family_bytes(pid)
+        return None if pid is None else family_use(pid, self.triton.shared_bytes)

@@ -21,6 +21,7 @@ from .errors import (
     UserError,
 )
 from .load_runs import LoadGenerator
+from .memory_use import MemoryUse
 from .parsing import Measurement
 from .runs import Run, timeout
 from .settings import Setting
@@ -49,21 +50,21 @@ class Server(Protocol):
             OSError, ValueError: it does not answer.
         """
 
-    def memory(self) -> tuple[int, int] | None:
-        """Bytes of the server itself, and of its model's instances; None where that is unknown."""
+    def memory(self) -> MemoryUse | None:
+        """Of the server and its instances now; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One run of one setting.
 
-    ``windows``: what Triton counted meanwhile. ``memory``: (server, instances) bytes at its end.
+    ``windows``: what Triton counted meanwhile. ``memory``: at its end.
     """
 
     setting: Setting
     measurement: Measurement
     windows: tuple[Counters, ...]
-    memory: tuple[int, int] | None
+    memory: MemoryUse | None
 
 
 @dataclass(slots=True, kw_only=True)

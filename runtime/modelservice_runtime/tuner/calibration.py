@@ -1,108 +1,174 @@
-"""What the model got wrong, from one measured run at a rate, and the model put right. Pure.
+"""What the model got wrong, from measured runs at a rate, and the model put right. Pure.
 
 The simulated requests come at the very times at which they were sent, so chance explains little of
-the difference. Two numbers are fitted: ``speed``, until the medians agree, then ``scatter``, until
-the tails do.
+the difference. Three numbers are fitted, each from what says it best: ``speed`` from what Triton
+counted of its executions, the overhead from the median latency, ``scatter`` from the tail. Under
+overload the median says how much too slow the setting is, and nothing else can be told.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
+
+import numpy as np
 
 from .simulation.arrivals import Requests
 from .simulation.outcomes import Batching, Outcome, open_loop
 from .simulation.service_time import ServiceTime
 
-SPEEDS = (0.4, 2.5)
+#: Under overload the speed may differ by so much from what was counted.
+SPEEDS = (0.7, 1.4)
 SCATTERS = (0.25, 8.0)
 _STEPS = 12
 #: The model was right if executions take no more or less than this share of what it said …
 SPEED_TOLERANCE = 0.15
-#: … and the tail is as far off at most, as far as the setting was not overloaded.
-TAIL_TOLERANCE = 0.30
+#: … and median and tail are no further off than these shares of what was measured, or of the goal.
+MEDIAN_TOLERANCE, MEDIAN_GOAL_SHARE = 0.15, 0.05
+TAIL_TOLERANCE, TAIL_GOAL_SHARE = 0.30, 0.10
+#: More violations than this are overload.
 OVERLOADED = 0.20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A run at a rate: what was sent to which setting, and what the client saw, milliseconds.
+    """A run at a rate: what was sent to which setting, and what came of it, milliseconds.
 
-    ``violations``: share of the requests beyond the goal. ``tail_ms``: at the goal's percentile.
+    ``executions``: batch size → (how many, their nanoseconds). ``tail_ms``: at the goal's
+    percentile. ``violations``: share of the requests beyond the goal.
     """
 
     batching: Batching
     requests: Requests
+    executions: Mapping[int, tuple[int, int]]
     median_ms: float
     tail_ms: float
+    goal_ms: float
     violations: float
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether more came than could be answered."""
+        return self.violations > OVERLOADED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """``service`` put right: each execution takes ``speed`` times as long, and so on.
+    """``service`` put right: executions take ``speed`` times as long, ``overhead`` seconds more.
 
-    ``tail_error``: of the model before, as a share of what was measured, positive where the model
-    said too much; 0 where the setting was overloaded, which says nothing of its tail.
+    ``median_error``, ``tail_error``: of the model before, as shares of what was measured, positive
+    where it said too much; 0 where that is little beside the goal, or the setting was overloaded.
     """
 
     service: ServiceTime
     speed: float
+    overhead: float
     scatter: float
+    median_error: float
     tail_error: float
 
     @property
     def agrees(self) -> bool:
         """Whether the model had been right within the tolerances."""
-        near = abs(self.speed - 1) <= SPEED_TOLERANCE
-        return near and abs(self.tail_error) <= TAIL_TOLERANCE
+        return (
+            abs(self.speed - 1) <= SPEED_TOLERANCE
+            and abs(self.median_error) <= MEDIAN_TOLERANCE
+            and abs(self.tail_error) <= TAIL_TOLERANCE
+        )
 
 
 def fitted(service: ServiceTime, seen: Sequence[Seen], percentile: float) -> Fit:
     """The model that gives what was seen, in the median over the runs (at least one)."""
     fits = [_fit(service, one, percentile) for one in seen]
-    speed = median(fit.speed for fit in fits)
-    scatter = median(fit.scatter for fit in fits)
+    speed, overhead, scatter = (
+        median(getattr(fit, name) for fit in fits) for name in ("speed", "overhead", "scatter")
+    )
     return Fit(
-        service=service.scaled(speed, scatter),
+        service=_changed(service, speed, overhead, scatter),
         speed=speed,
+        overhead=overhead,
         scatter=scatter,
+        median_error=median(fit.median_error for fit in fits),
         tail_error=median(fit.tail_error for fit in fits),
     )
 
 
-def _fit(service: ServiceTime, seen: Seen, percentile: float) -> Fit:
-    def outcome(speed: float, scatter: float) -> Outcome:
-        return open_loop(service.scaled(speed, scatter), seen.batching, seen.requests)
+def _changed(service: ServiceTime, speed: float, overhead: float, scatter: float) -> ServiceTime:
+    slower = service.scaled(speed, scatter)
+    return replace(slower, overhead=max(0.0, service.overhead + overhead))
 
-    overloaded = seen.violations > OVERLOADED
-    speed = _solved(lambda value: outcome(value, 1.0).quantile(50) * 1000, seen.median_ms, SPEEDS)
-    scatter = 1.0
-    if not overloaded:
-        scatter = _solved(
-            lambda value: outcome(speed, value).quantile(percentile) * 1000, seen.tail_ms, SCATTERS
+
+def _fit(service: ServiceTime, seen: Seen, percentile: float) -> Fit:
+    def outcome(speed: float, scatter: float = 1.0, overhead: float = 0.0) -> Outcome:
+        changed = _changed(service, speed, overhead, scatter)
+        return open_loop(changed, seen.batching, seen.requests)
+
+    before = outcome(1.0)
+    speed = counted_speed(service, seen, before)
+    if seen.is_overload:
+        low, high = (speed * bound for bound in SPEEDS)
+        speed = _solved(lambda value: outcome(value).quantile(50) * 1e3, seen.median_ms, low, high)
+        return Fit(
+            service=_changed(service, speed, 0.0, 1.0),
+            speed=speed,
+            overhead=0.0,
+            scatter=1.0,
+            median_error=0.0,
+            tail_error=0.0,
         )
-    tail = outcome(speed, 1.0).quantile(percentile) * 1000
+    overhead = seen.median_ms / 1e3 - outcome(speed).quantile(50)
+    overhead = max(overhead, -service.overhead)
+    scatter = _solved(
+        lambda value: outcome(speed, value, overhead).quantile(percentile) * 1e3,
+        seen.tail_ms,
+        *SCATTERS,
+    )
+    middle, tail = before.quantile(50) * 1e3, before.quantile(percentile) * 1e3
     return Fit(
-        service=service.scaled(speed, scatter),
+        service=_changed(service, speed, overhead, scatter),
         speed=speed,
+        overhead=overhead,
         scatter=scatter,
-        tail_error=0.0 if overloaded else tail / seen.tail_ms - 1,
+        median_error=_error(middle, seen.median_ms, MEDIAN_GOAL_SHARE * seen.goal_ms),
+        tail_error=_error(tail, seen.tail_ms, TAIL_GOAL_SHARE * seen.goal_ms),
     )
 
 
+def counted_speed(service: ServiceTime, seen: Seen, simulated: Outcome) -> float:
+    """Measured ÷ simulated time of executions, each beside the model's of the same sizes.
+
+    1 where Triton counted nothing.
+    """
+    largest = max([*seen.executions, len(simulated.executions) - 1])
+    table = service.table(largest)
+    expected: float = sum(
+        number * float(table[size]) for size, (number, _) in seen.executions.items()
+    )
+    sizes = np.arange(len(simulated.executions))
+    alike = float((simulated.executions * table[sizes]).sum())
+    if expected <= 0 or alike <= 0 or simulated.busy_seconds <= 0:
+        return 1.0
+    spent = sum(nanoseconds for _, nanoseconds in seen.executions.values()) / 1e9
+    # Of the simulated ones that is what contention adds.
+    return float((spent / expected) / (simulated.busy_seconds / alike))
+
+
+def _error(said: float, measured: float, little: float) -> float:
+    return 0.0 if abs(said - measured) <= little else said / measured - 1
+
+
 def _solved(
-    value_at: Callable[[float], float], wanted: float, bounds: tuple[float, float]
+    value_at: Callable[[float], float], wanted: float, lowest: float, highest: float
 ) -> float:
     """Where the rising function meets ``wanted``, on a logarithmic scale; else the nearer bound.
 
     1 where that is good already.
     """
-    if math.isclose(value_at(1.0), wanted, rel_tol=0.01):
+    if lowest <= 1.0 <= highest and math.isclose(value_at(1.0), wanted, rel_tol=0.01):
         return 1.0
-    low, high = (math.log(bound) for bound in bounds)
+    low, high = math.log(lowest), math.log(highest)
     for _ in range(_STEPS):
         middle = (low + high) / 2
         if value_at(math.exp(middle)) < wanted:

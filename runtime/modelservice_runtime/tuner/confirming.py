@@ -8,7 +8,7 @@ beyond the tolerance, Optuna's TPE searches further with measurements alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from . import runs
@@ -22,6 +22,7 @@ from .progress import say
 from .question import Question
 from .search import Candidate, Memory, finalists, ranked, simulate
 from .settings import Setting
+from .statistics import total
 from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
 
 #: One run at a rate takes at most this share of the time that is left.
@@ -93,7 +94,8 @@ class Confirming:
     def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
         """One more run of it; the candidate as the corrected model has it."""
         rows = BELOW_SHARE * candidate.rows_per_second
-        trial = self.run(candidate.setting, rows, number, deadline, 0.6)
+        done = 0.7 if self.searched_further else 0.6
+        trial = self.run(candidate.setting, rows, number, deadline, done)
         if trial is None:
             return None
         if trial.discarded:
@@ -119,8 +121,10 @@ class Confirming:
             rows_per_second=rows,
             requests=requests,
             measurement=sample.measurement,
+            executions=total(sample.windows).executions,
             median_ms=sample.measurement.percentile_ms(50),
             tail_ms=latency(sample, self.question.objective),
+            goal_ms=goal_ms,
             violations=sample.measurement.violations(goal_ms),
         )
         self.trials.append(trial)
@@ -153,9 +157,8 @@ class Confirming:
         self, order: Sequence[Candidate], hopes: list[Candidate], deadline: Deadline
     ) -> list[Candidate]:
         """More measurements, of settings that TPE picks by what was measured so far."""
-        speeds = [fit.speed - 1 for fit in self.first_fits.values()]
         self.bench.notes.append(
-            f"model and measurements disagree (executions by {max(speeds, key=abs):+.0%}):"
+            f"model and measurements disagree ({_disagreement(self.first_fits.values())}):"
             " searched further with measurements (Optuna TPE)"
         )
         self.searched_further = True
@@ -176,6 +179,21 @@ class Confirming:
         more = [self.corrected(item) for item in found]
         best = list(ranked([*hopes, *more], self.question))[:2]
         return self._rounds(best, deadline)
+
+
+def _disagreement(fits: Iterable[Fit]) -> str:
+    """The largest error in words."""
+    errors = [
+        pair
+        for fit in fits
+        for pair in (
+            (1 / fit.speed - 1, "time of executions"),
+            (fit.median_error, "median latency"),
+            (fit.tail_error, "tail latency"),
+        )
+    ]
+    error, name = max(errors, key=lambda pair: abs(pair[0]))
+    return f"{name} by {error:+.0%}"
 
 
 def _typical_speed(fits: dict[Setting, Fit]) -> float:

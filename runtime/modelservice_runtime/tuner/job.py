@@ -142,7 +142,10 @@ def _done(
         decided,
         every,
         memory=plan(
-            observed(tuned.memory, tuned.chosen.setting, peak), peak, decided.response_cache_bytes
+            observed(tuned.memory, tuned.chosen.setting, peak),
+            peak,
+            allowed_bytes=request.memory_limit_bytes,
+            cache_bytes=decided.response_cache_bytes,
         ),
         peak_bytes=peak,
         load_seconds=load_seconds,

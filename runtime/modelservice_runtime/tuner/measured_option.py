@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from . import curve
 from .bench import Sample
@@ -19,7 +19,10 @@ BOUND_BY_INSTANCES = 0.8
 
 @dataclass(slots=True, kw_only=True)
 class MeasuredOption:
-    """``windows``: of all runs; ``busy``: of those under full load. ``overhead_ms``: latest."""
+    """``windows``: of all runs; ``busy``: of those under full load.
+
+    ``spread`` and ``overhead_ms``: of lone requests.
+    """
 
     option: Option
     windows: list[Counters] = field(default_factory=list)
@@ -32,15 +35,12 @@ class MeasuredOption:
         self.windows += sample.windows
         if full:
             self.busy += sample.windows
-            return
-        seen = overhead_ms(sample)
-        if seen is not None:
-            self.overhead_ms = seen
 
     def add_lone(self, sample: Sample) -> None:
         """Take a run of lone requests: its latencies scatter as executions do."""
         self.add(sample)
         self.spread = spread_of(sample.measurement.percentiles_ms)
+        self.overhead_ms = overhead_ms(sample)
 
     @property
     def points(self) -> tuple[CurvePoint, ...]:
@@ -111,18 +111,14 @@ class MeasuredOption:
         return tuple(1.0 + (most - 1.0) * m / others for m in range(others + 1))
 
 
-def overhead_ms(sample: Sample) -> float | None:
-    """What a client saw beyond what Triton counted, on average; None where that is not known."""
-    counted = _mean_request_ms(sample.windows)
-    if counted is None:
-        return None
-    measured = sample.measurement
-    seen = measured.mean_ms or measured.percentile_ms(50)
-    return max(0.0, seen - counted)
+def overhead_ms(sample: Sample) -> float:
+    """What a client of lone requests sees beyond what Triton counts of them.
 
-
-def _mean_request_ms(windows: Sequence[Counters]) -> float | None:
-    requests = sum(window.requests for window in windows)
-    if not requests:
-        return None
-    return sum(window.request_ns for window in windows) / requests / 1e6
+    Medians on both sides: a moment in which the machine did something else is not of the server.
+    """
+    counted = [
+        window.request_ns / window.requests / 1e6 for window in sample.windows if window.requests
+    ]
+    if not counted:
+        return 0.0
+    return max(0.0, sample.measurement.percentile_ms(50) - median(counted))

@@ -22,18 +22,22 @@ PREDICTION_MARGIN = 1.06
 HEADROOM = 1.2
 #: Requests are rounded up to this.
 STEP = 64 * MIB
-#: What the Python backend reserves in /dev/shm for each instance, and its least growth.
-SHARED_MEMORY_EACH = 1 * MIB
+#: The least for /dev/shm; it grows by whole regions, so what was seen is doubled.
 SHARED_MEMORY_LEAST = 64 * MIB
+SHARED_MEMORY_HEADROOM = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A setting that was loaded: bytes of the server, and of all instances together."""
+    """A setting that was loaded: bytes of the server, and of all instances together.
+
+    ``shared_bytes``: of them in /dev/shm.
+    """
 
     setting: Setting
     server_bytes: int
     instance_bytes: int
+    shared_bytes: int = 0
 
     @property
     def total(self) -> int:
@@ -113,18 +117,25 @@ def observed(seen: Sequence[Observation], setting: Setting, peak_bytes: int) -> 
     return Observation(setting=setting, server_bytes=0, instance_bytes=peak_bytes)
 
 
-def plan(measured: Observation, peak_bytes: int, cache_bytes: int = 0) -> MemoryPlan:
+def plan(
+    measured: Observation, peak_bytes: int, *, allowed_bytes: int = 0, cache_bytes: int = 0
+) -> MemoryPlan:
     """What the pod asks for, from what was measured at the setting that serves.
 
-    ``peak_bytes``: the most that was seen at that setting. While a changed configuration is
+    ``peak_bytes``: the most that was seen at that setting. ``allowed_bytes``: the limit, 0 for
+    none: what was seen to fit is not refused for its head-room. While a changed configuration is
     loaded, the instances are there twice.
     """
     peak = max(peak_bytes, measured.total) + cache_bytes
-    shared = measured.setting.option.instances * SHARED_MEMORY_EACH * 2
+    request = rounded_up(peak * HEADROOM)
+    if allowed_bytes and peak <= allowed_bytes:
+        request = min(request, allowed_bytes)
+    # Two versions at once, each with regions of its own.
+    shared = rounded_up(2 * SHARED_MEMORY_HEADROOM * measured.shared_bytes)
     return MemoryPlan(
-        request_bytes=rounded_up(peak * HEADROOM),
+        request_bytes=request,
         limit_bytes=rounded_up((peak + measured.instance_bytes) * HEADROOM),
-        shared_memory_bytes=max(SHARED_MEMORY_LEAST, rounded_up(shared)),
+        shared_memory_bytes=max(SHARED_MEMORY_LEAST, shared),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import psutil
 
 #: The Python backend runs each instance in a process of this name.
@@ -10,8 +12,17 @@ STUB = "triton_python_backend_stub"
 _SHOWN = 15
 
 
-def family_bytes(pid: int) -> tuple[int, int] | None:
-    """(bytes of the process itself, bytes of the model's processes below it); None: it is gone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Bytes of the server itself and of its model's instances; of both in /dev/shm."""
+
+    server: int
+    instances: int
+    shared: int = 0
+
+
+def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
+    """Of the process and of those below it; None: it is gone.
 
     Pages that several processes share count as their part in each (PSS), so that the sum is what
     a container is charged with.
@@ -23,7 +34,11 @@ def family_bytes(pid: int) -> tuple[int, int] | None:
         return None
     instances = [member for member in members if _is_stub(member)]
     others = [process, *(member for member in members if member not in instances)]
-    return sum(_bytes(one) for one in others), sum(_bytes(one) for one in instances)
+    return MemoryUse(
+        server=sum(_bytes(one) for one in others),
+        instances=sum(_bytes(one) for one in instances),
+        shared=shared_bytes,
+    )
 
 
 def _is_stub(process: psutil.Process) -> bool:

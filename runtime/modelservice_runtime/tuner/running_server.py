@@ -20,7 +20,7 @@ from modelservice_runtime.serve.flags import GRPC_HEADER_PREFIX, RESTRICTION_HEA
 
 from .deadline import Deadline
 from .errors import MODEL_NOT_SERVABLE, TooLate, TritonDied, UserError
-from .memory_use import family_bytes
+from .memory_use import MemoryUse, family_use
 from .settings import Option, Setting
 from .statistics import Counters, parse_counters
 
@@ -142,9 +142,9 @@ class RunningServer:
             raise OSError(f"Triton does not answer: {error}") from error
         return parse_counters(document, time.monotonic())
 
-    def memory(self) -> tuple[int, int] | None:
+    def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
-        return family_bytes(self.pid) if self.pid else None
+        return family_use(self.pid) if self.pid else None
 
     def _load(self, config: Mapping[str, Any], timeout: float) -> None:
         try:

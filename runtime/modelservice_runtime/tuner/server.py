@@ -18,7 +18,7 @@ from typing import Self
 from modelservice_runtime.contract.model_config import ModelConfig, render_pbtxt
 from modelservice_runtime.serve.flags import Endpoint, ServerPlan, command
 from modelservice_runtime.serve.layout import lay_out, write_config
-from modelservice_runtime.serve.shared_memory import region_prefix, remove_regions
+from modelservice_runtime.serve.shared_memory import region_prefix, remove_regions, used_bytes
 from modelservice_runtime.serve.start import child_environment
 
 from .cores import children_on
@@ -74,6 +74,11 @@ class Triton:
     def pid(self) -> int | None:
         """Of the server's process; None while there is none."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def shared_bytes(self) -> int:
+        """Of the Python backend's regions in /dev/shm now."""
+        return used_bytes(self._prefix)
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ together, and those in which the load generator fell behind are thrown away.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,14 +30,19 @@ _Z = 1.645
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One run: ``rows_per_second`` offered. ``tail_ms``: at the goal's percentile."""
+    """One run: ``rows_per_second`` offered. ``tail_ms``: at the goal's percentile.
+
+    ``executions``: batch size → (how many, their nanoseconds), as Triton counted them.
+    """
 
     setting: Setting
     rows_per_second: float
     requests: Requests
     measurement: Measurement
+    executions: Mapping[int, tuple[int, int]]
     median_ms: float
     tail_ms: float
+    goal_ms: float
     violations: float
 
     @property
@@ -69,8 +74,10 @@ class Trial:
         return Seen(
             batching=batching_of(self.setting),
             requests=self.sent or self.requests,
+            executions=self.executions,
             median_ms=self.median_ms,
             tail_ms=self.tail_ms,
+            goal_ms=self.goal_ms,
             violations=self.violations,
         )
 

@@ -49,7 +49,7 @@ class Tuning:
         """
         began = time.monotonic()
         self.curves.measure(self.deadline.for_search(CURVES_SHARE))
-        models = self.curves.models()
+        models = self.curves.loaded()
         started = time.monotonic()
         order = simulated(space(models, self.question), models, self.question, self._memory)
         simulation_seconds = time.monotonic() - started

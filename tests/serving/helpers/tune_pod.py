@@ -18,8 +18,10 @@ import psutil
 
 from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.model_config import PYTHON_BACKEND
+from modelservice_runtime.contract.profile import ServedSetting
 from modelservice_runtime.contract.requests import JOB_VARIABLE, LatencyObjective, TuneRequest
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, Profile, TuneResult
+from modelservice_runtime.contract.traffic import Traffic
 
 #: What the Job's own deadline allows beyond the time that the tuner is given.
 GRACE_SECONDS = 60
@@ -35,7 +37,10 @@ class TunePod:
     goal_ms: float = 500.0
     max_batch_size: int = 2
     cpu: float = 1.0
-    duration_seconds: int = 120
+    duration_seconds: int = 45
+    memory_limit_bytes: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
+    current: ServedSetting | None = None
     variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     began: float = 0.0
@@ -54,9 +59,17 @@ class TunePod:
             objective=LatencyObjective(percentile=99.0, milliseconds=self.goal_ms),
             max_batch_size=self.max_batch_size,
             cpu=self.cpu,
-            memory_limit_bytes=0,
+            memory_limit_bytes=self.memory_limit_bytes,
             duration_seconds=self.duration_seconds,
+            traffic=self.traffic,
+            report_uri=f"file://{self.report}",
+            current=self.current,
         )
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report in the store."""
+        return self.root / "tunings" / "0123456789" / "1"
 
     @property
     def result_file(self) -> Path:
@@ -127,7 +140,7 @@ class TunePod:
 
     def server(self) -> psutil.Process:
         """Its Triton, which has to run."""
-        (found,) = [process for process in self.family() if process.name() == "tritonserver"]
+        (found,) = [process for process in self.family() if name_of(process) == "tritonserver"]
         return found
 
     def prefix(self) -> str:
@@ -152,3 +165,11 @@ class TunePod:
     def _close(self) -> None:
         if self.process is not None and self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def name_of(process: psutil.Process) -> str:
+    """Empty for one that has just gone."""
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""

@@ -26,14 +26,22 @@ class Batching:
 class Outcome:
     """``latency``: seconds as the client sees it, infinity where it was rejected.
 
-    ``rows_per_second``: answered rows; ``mean_batch``: rows of an execution; ``busy``: share of
-    the time that the instances executed.
+    ``rows_per_second``: answered rows; ``executions``: by batch size; ``busy_seconds``: of all
+    instances; ``busy``: share of the time that they executed.
     """
 
     latency: np.ndarray
     rows_per_second: float
-    mean_batch: float
+    executions: np.ndarray
+    busy_seconds: float
     busy: float
+
+    @property
+    def mean_batch(self) -> float:
+        """Rows of an execution."""
+        total = int(self.executions.sum())
+        sizes = np.arange(len(self.executions))
+        return float((sizes * self.executions).sum() / total) if total else 0.0
 
     def quantile(self, percentile: float) -> float:
         """Latency at ``percentile`` in seconds, as a request that was that slow had it."""
@@ -78,7 +86,8 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
     return Outcome(
         latency=latency + service.overhead,
         rows_per_second=rows / max(span, 1e-9),
-        mean_batch=_mean(executions),
+        executions=executions,
+        busy_seconds=busy,
         busy=busy / max(span * batching.instances, 1e-9),
     )
 
@@ -108,7 +117,8 @@ def closed_loop(
     return Outcome(
         latency=latency + service.overhead,
         rows_per_second=answered / max(span, 1e-9),
-        mean_batch=_mean(executions),
+        executions=executions,
+        busy_seconds=math.nan,
         busy=math.nan,
     )
 
@@ -120,8 +130,3 @@ def _by_level(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for number in range(levels):
         order[number, : counts[number]] = np.flatnonzero(level == number)
     return order, counts
-
-
-def _mean(executions: np.ndarray) -> float:
-    total = int(executions.sum())
-    return float((np.arange(len(executions)) * executions).sum() / total) if total else 0.0
