@@ -28,6 +28,7 @@ from bench_figures.machine import BUSY, environment_versions, machine, project_v
 from bench_figures.page import text_table
 from bench_figures.rows import Figures
 from tuner_figures.bench import ANALYZER, SERVING, Bench
+from tuner_figures.capacity import measuring as capacity
 from tuner_figures.fidelity import measuring as fidelity
 from tuner_figures.memory import measuring as memory
 from tuner_figures.rates import measuring as rates
@@ -46,6 +47,7 @@ FIGURES: Mapping[str, Callable[[Bench], Iterator[Figures]]] = {
     "T3": retune.measure,
     "T4": fidelity.measure,
     "T5": memory.measure,
+    "T6": capacity.measure,
 }
 REPEATS = 5
 ENVIRONMENTS = (SERVING, ANALYZER, "builder")

@@ -16,7 +16,7 @@ sys.path[:0] = [
     str(BENCHMARKS / "common"),
 ]
 
-from tuner_figures.loads import requests, traces  # noqa: E402
+from tuner_figures.loads import executions, requests, traces  # noqa: E402
 from tuner_figures.loads.arrivals import POISSON, Shape, bursty, intervals  # noqa: E402
 from tuner_figures.loads.requests import Requests  # noqa: E402
 
@@ -157,3 +157,26 @@ def test_requests_that_went_out_late_are_seen() -> None:
     moved = Requests(sent=(*found.sent[:8], 0.82, 0.95), answered=(*found.answered[:8], 0.9, 1.0))
     assert moved.late_share(gaps, goal_ms=50.0) == pytest.approx(0.2)
     assert moved.late_share(gaps, goal_ms=300.0) == pytest.approx(0.1), "30 ms are allowed"
+
+
+def stats(*batches: tuple[int, int, int]) -> dict[str, object]:
+    """As Triton says it: (batch size, executions, nanoseconds of each of their three parts)."""
+    entries = [
+        {
+            "batch_size": size,
+            **{
+                part: {"count": count, "ns": spent}
+                for part in ("compute_input", "compute_infer", "compute_output")
+            },
+        }
+        for size, count, spent in batches
+    ]
+    return {"name": "add", "batch_stats": entries}
+
+
+def test_executions_between_two_looks_are_counted_by_batch_size() -> None:
+    before = executions.counted(stats((1, 10, 100), (4, 5, 500)))
+    after = executions.counted(stats((1, 10, 100), (4, 7, 800), (8, 1, 90)))
+    assert before == {1: (10, 300), 4: (5, 1500)}
+    assert executions.between(before, after) == {4: (2, 900), 8: (1, 270)}
+    assert executions.counted({"name": "add"}) == {}

@@ -1,4 +1,4 @@
-"""T3 to T5: what is made of clients' tales, of the simulation and of the memory plan."""
+"""T3 to T6: clients' tales, the simulation, the memory plan, and capacity behind a Service."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ sys.path[:0] = [
 
 from bench_figures.document import Document  # noqa: E402
 from bench_figures.rows import Figures  # noqa: E402
+from tuner_figures.capacity import findings as capacity  # noqa: E402
+from tuner_figures.capacity import manifests  # noqa: E402
+from tuner_figures.capacity import section as capacity_section  # noqa: E402
+from tuner_figures.capacity.findings import Tried  # noqa: E402
 from tuner_figures.fidelity import findings as fidelity  # noqa: E402
 from tuner_figures.fidelity import section as fidelity_section  # noqa: E402
 from tuner_figures.fidelity.findings import CALIBRATED, ITSELF, RAW, Compared, Seen  # noqa: E402
@@ -168,3 +172,39 @@ def test_memory_is_that_of_the_server_and_of_its_instances(tmp_path: Path) -> No
     assert (found.server, found.instances) == (105 * 1024, 30 * 1024)
     assert found.total == 135 * 1024
     assert family.now(77, tmp_path).total == 0
+
+
+def tried(replicas: int, factor: float, late: int) -> Tried:
+    return Tried(
+        replicas=replicas,
+        factor=factor,
+        rows_per_second=90.0 * replicas,
+        requests=1000,
+        late=late,
+        p99_ms=95.0,
+    )
+
+
+def test_capacity_has_to_hold_and_not_much_more() -> None:
+    holds = [tried(n, at, late) for n in (1, 2, 3) for at, late in ((1.0, 5), (1.15, 40))]
+    found = capacity.figures(holds)
+    assert targets(found) == {"T6.at": 0.005, "T6.beyond": 4.0}
+    assert all(item.holds() for item in found.targets)
+    modest = capacity.figures([*holds, tried(3, 1.15, 0), tried(3, 1.0, 45)])
+    assert [item.holds() for item in modest.targets] == [False, False]
+    lines = capacity_section.lines(Document(rows=found.rows))
+    assert any(
+        line.startswith("| 2 replicas at 1.15 x R(2) | 207 rows/s | 4 % |") for line in lines
+    )
+    assert capacity_section.lines(Document()) == []
+
+
+def test_replicas_with_another_setting_are_other_pods() -> None:
+    one, other = (
+        manifests.tritons("image", 1, "program", manifests.Served(batch=size), 3) for size in (4, 8)
+    )
+    templates = [found[1]["spec"]["template"]["metadata"]["annotations"] for found in (one, other)]
+    assert templates[0] != templates[1]
+    assert "max_batch_size: 8" in other[0]["data"]["config.pbtxt"]
+    labels = one[1]["spec"]["template"]["metadata"]["labels"]
+    assert one[2]["spec"]["selector"].items() <= labels.items()

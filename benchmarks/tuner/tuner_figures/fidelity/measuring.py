@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from modelservice_harness.errors import CommandFailed
 from modelservice_harness.processes import tail
 from tuner_figures.bench import SERVING, Bench
 from tuner_figures.loads.arrivals import POISSON
+from tuner_figures.loads.executions import Executions
 from tuner_figures.loads.generator import Generator
 from tuner_figures.loads.requests import Requests
 from tuner_figures.models import artifacts
@@ -81,6 +82,7 @@ class Measured:
     requests: Requests
     rate: float
     clients: int
+    executions: Executions = field(default_factory=dict)
 
     @property
     def seen(self) -> Seen:
@@ -111,7 +113,9 @@ class _Passes:
             for share in OPEN_SHARES:
                 rate = rates.get((setting, share)) or share * closed.rows_per_second()
                 window = self.generator.at_rate(POISSON, rate, self._seconds(), seed)
-                found[setting, share] = Measured(requests=window.requests, rate=rate, clients=0)
+                found[setting, share] = Measured(
+                    requests=window.requests, rate=rate, clients=0, executions=window.executions
+                )
             self._say(setting, found[setting, 0.0])
         return {(s, share): found[s, share] for s in wanted for share in (0.0, *OPEN_SHARES)}
 
@@ -173,4 +177,5 @@ def _point(model: TunedModel, key: Key, found: Measured) -> dict[str, Any]:
         "p50_ms": found.seen.p50_ms,
         "p99_ms": found.seen.p99_ms,
         "violations": found.requests.violations(model.goal_ms),
+        "executions": [[size, *pair] for size, pair in found.executions.items()],
     }

@@ -50,7 +50,7 @@ def main() -> int:
         models = _models(work, Path(folder))
     answer = {
         "raw": [_simulated(models[_key(point)], point) for point in work["points"]],
-        "calibrated": _calibrated(models, work["points"]),
+        "calibrated": _calibrated(models, work["points"], work["goal_ms"]),
     }
     print(_ANSWER + json.dumps(answer), flush=True)
     return 0
@@ -119,7 +119,9 @@ def _words(outcome: Outcome) -> dict[str, float]:
 
 
 def _calibrated(
-    models: Mapping[tuple[int, int], ServiceTime], points: Sequence[Mapping[str, Any]]
+    models: Mapping[tuple[int, int], ServiceTime],
+    points: Sequence[Mapping[str, Any]],
+    goal_ms: float,
 ) -> list[dict[str, float]]:
     """Each model put right by the measured point that is there for it."""
     right = dict(models)
@@ -128,8 +130,10 @@ def _calibrated(
             seen = Seen(
                 batching=batching_of(_setting(point)),
                 requests=_requests(point["sent"]),
+                executions={size: (n, spent) for size, n, spent in point["executions"]},
                 median_ms=point["p50_ms"],
                 tail_ms=point["p99_ms"],
+                goal_ms=goal_ms,
                 violations=point["violations"],
             )
             right[_key(point)] = fitted(models[_key(point)], [seen], _PERCENTILE).service

@@ -13,8 +13,9 @@ from tuner_figures.bench import Bench
 from tuner_figures.serving.ending import started
 from tuner_figures.serving.triton import Triton
 
-from . import arrivals, requests
+from . import arrivals, executions, requests
 from .arrivals import Shape
+from .executions import Executions
 from .requests import Requests
 
 #: Connections and caches are made in the beginning.
@@ -30,10 +31,14 @@ _SPARE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One run at a rate. ``late``: share of its requests that went out late."""
+    """One run at a rate. ``late``: share of its requests that went out late.
+
+    ``executions``: that Triton counted meanwhile.
+    """
 
     requests: Requests
     late: float
+    executions: Executions
 
     @property
     def counts(self) -> bool:
@@ -75,8 +80,14 @@ class Generator:
             path = self.folder / "intervals.txt"
             path.write_text("".join(f"{gap}\n" for gap in gaps), encoding="utf-8")
             words = (f"--request-intervals={path}", f"--request-count={len(gaps)}")
+            before = executions.counted(self.triton.statistics())
             found = self._run(words, seconds)
-            window = Window(requests=found, late=found.late_share(gaps, goal_ms))
+            after = executions.counted(self.triton.statistics())
+            window = Window(
+                requests=found,
+                late=found.late_share(gaps, goal_ms),
+                executions=executions.between(before, after),
+            )
             if window.counts:
                 return window
             best = window if best is None or window.late < best.late else best

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modelservice_harness.errors import CommandFailed
 from modelservice_harness.processes import tail
@@ -126,10 +127,10 @@ class Triton:
         except (OSError, http.client.HTTPException):
             return False
 
-    def statistics(self) -> Mapping[str, object]:
+    def statistics(self) -> Mapping[str, Any]:
         """Triton's own counts of the model."""
         found = json.loads(self.ask("GET", f"/v2/models/{self.name}/stats")[1])
-        first: Mapping[str, object] = found["model_stats"][0]
+        first: Mapping[str, Any] = found["model_stats"][0]
         return first
 
     def wait_until_ready(self) -> None:
