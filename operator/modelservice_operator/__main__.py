@@ -21,10 +21,12 @@ import kopf
 from modelservice_runtime.contract.fields import SpecError
 
 from . import handlers
+from .adapters.admin_keys import AdminKeys
 from .adapters.clock import SystemClock
 from .adapters.cluster import KubernetesCluster
 from .adapters.connection import connect
 from .adapters.prometheus import PrometheusLoad
+from .adapters.triton import TritonInference
 from .api import names
 from .fleet import Fleet
 from .logs import configure_logging
@@ -32,6 +34,7 @@ from .queueing import ServiceQueue
 from .rebalance import Rebalancer
 from .reconcile import Reconciler
 from .resync import resync_forever
+from .running.tuning import RunningTuning
 from .settings import Settings
 from .telemetry import OperatorTelemetry
 
@@ -78,8 +81,18 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
     clock, fleet = SystemClock(), Fleet()
     cluster = KubernetesCluster(await connect())
     telemetry = OperatorTelemetry(limit_seconds=HEARTBEAT_LIMIT_SECONDS)
+    keys, inference = AdminKeys(cluster, settings.master_key), TritonInference()
+    tuning = RunningTuning(
+        inference=inference, keys=keys, cluster=cluster, clock=clock, settings=settings.tuning
+    )
     reconciler = Reconciler(
-        cluster=cluster, clock=clock, fleet=fleet, settings=settings, telemetry=telemetry
+        cluster=cluster,
+        clock=clock,
+        fleet=fleet,
+        settings=settings,
+        telemetry=telemetry,
+        tuning=tuning,
+        keys=keys,
     )
     queue = ServiceQueue(reconciler)
     loops = [
@@ -102,6 +115,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
     ]
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
+        stack.push_async_callback(inference.close)
         stack.push_async_callback(queue.close)
         await stack.enter_async_context(
             telemetry.serving(options.health_port, options.metrics_port)

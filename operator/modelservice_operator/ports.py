@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from .api.service import ServiceKey
+from .api.service import ServiceKey, ServiceRef
+from .drift.statistics import PodStatistics, Refused, Unheard
 from .fleet import ServiceView, Verdict
 from .load.samples import LoadReading
+from .plan.observed import PodSeen
 
 
 class Clock(Protocol):
@@ -70,6 +72,34 @@ class ClusterPort(Protocol):
         self, service: Mapping[str, Any], type_: str, reason: str, message: str, now: datetime
     ) -> None:
         """A Kubernetes event on the ModelService."""
+
+    async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
+        """The entries of one Secret, or None where there is none."""
+
+
+class KeysPort(Protocol):
+    """The keys of Triton's closed APIs."""
+
+    async def admin_key(self, ref: ServiceRef) -> str:
+        """The key of this service; the same at every call.
+
+        Errors: ``UnavailableError``.
+        """
+
+
+class InferencePort(Protocol):
+    """The Triton of one pod. Every answer is a value, the missing one too; nothing is raised."""
+
+    async def statistics(self, pod: PodSeen, model: str) -> PodStatistics | Unheard:
+        """What it has counted, and which configuration it serves."""
+
+    async def load(
+        self, pod: PodSeen, model: str, *, config: str, key: str
+    ) -> Refused | Unheard | None:
+        """Serve ``config`` (text of a config.pbtxt) from now on; None when that is done.
+
+        Requests are answered all the while: by the old setting until the new one is ready.
+        """
 
 
 class Telemetry(Protocol):

@@ -8,6 +8,7 @@ itself and may not import an adapter.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,22 +16,26 @@ from datetime import datetime
 from typing import Any
 
 from modelservice_runtime.contract.fields import SpecError
+from modelservice_runtime.contract.profile import Profile
 
 from . import manifests as m
 from .api import names
 from .api.service import ServiceKey, ServiceRef
 from .api.spec import ModelServiceSpec, parse_spec
 from .fleet import Fleet, ServiceView
+from .plan.admin_key import key_name
 from .plan.conditions import Facts
 from .plan.events import events_of
 from .plan.jobs import Paused, Running, result_text
-from .plan.observed import Children, parse_children
+from .plan.observed import Children, DeploymentSeen, parse_children
+from .plan.placing import Placing, wanted_placing
 from .plan.progress import last_progress
 from .plan.pruning import obsolete_config_maps
 from .plan.report import build_status, changed_conditions
 from .plan.service_plan import Plan, Stage, Wanted, make_plan, resolve
-from .plan.serving import gpu_count
-from .ports import Clock, ClusterPort, Telemetry
+from .plan.serving import gpu_count, serving_cpu
+from .ports import Clock, ClusterPort, KeysPort, Telemetry
+from .running.tuning import Applied, RunningTuning
 from .settings import Settings
 
 #: While a Job runs its progress is read this often.
@@ -54,6 +59,7 @@ class _Look:
     error: SpecError | None
     children: Children
     plan: Plan | None
+    applied: Applied | None = None
 
 
 class Reconciler:
@@ -67,7 +73,11 @@ class Reconciler:
         fleet: Fleet,
         settings: Settings,
         telemetry: Telemetry,
+        tuning: RunningTuning,
+        keys: KeysPort,
     ) -> None:
+        self._tuning = tuning
+        self._keys = keys
         self._cluster = cluster
         self._clock = clock
         self._fleet = fleet
@@ -89,13 +99,14 @@ class Reconciler:
         service = await self._cluster.read_service(key)
         if service is None or "deletionTimestamp" in service["metadata"]:
             self._fleet.forget(key)
+            self._tuning.forget(key)
             return None
         look = await self._observe(key, service)
-        tail = await self._enforce(look)
+        tail, look = await self._enforce(look)
         progress = await self._progress(look)
         await self._report(look, progress, tail)
         self._publish(look)
-        return self._next_look(look.plan)
+        return self._next_look(look)
 
     async def _observe(self, key: ServiceKey, service: Mapping[str, Any]) -> _Look:
         kinds = ("Job", "ConfigMap", "Deployment", "Pod")
@@ -115,7 +126,8 @@ class Reconciler:
         try:
             spec = parse_spec(service.get("spec", {}))
             wanted = resolve(ref, spec, meta.get("annotations", {}), self._settings)
-            plan = make_plan(wanted, children, self._settings, self._clock.now())
+            remembered = self._tuning.remembered(key, children)
+            plan = make_plan(wanted, children, self._settings, self._clock.now(), remembered)
         except SpecError as problem:
             error = problem
         return _Look(
@@ -128,25 +140,25 @@ class Reconciler:
             plan=plan,
         )
 
-    async def _enforce(self, look: _Look) -> str:
-        """Apply the plan; returns the log's last lines of a Job that has just failed."""
+    async def _enforce(self, look: _Look) -> tuple[str, _Look]:
+        """Apply the plan; the log's last lines of a Job that has just failed, and what serves."""
         plan, wanted = look.plan, look.wanted
         if plan is None or wanted is None:
-            return ""
+            return "", look
         tail = await self._keep_results(look, plan)
         for name in plan.obsolete_jobs:
             await self._cluster.delete("Job", look.ref.namespace, name)
             self._log(look, "Deleted Job %s: the spec asks for something else now", name)
         await self._start_jobs(look, plan, wanted)
-        await self._apply_serving(look, plan, wanted)
+        look, plan = await self._apply_serving(look, plan, wanted)
         for name in obsolete_config_maps(plan, look.children):
             await self._cluster.delete("ConfigMap", look.ref.namespace, name)
-        return tail
+        return tail, look
 
     async def _keep_results(self, look: _Look, plan: Plan) -> str:
         tail = ""
-        for stage in (plan.build, plan.tune):
-            if stage is None or not stage.fresh or stage.result is None:
+        for stage in plan.stages:
+            if not stage.fresh or stage.result is None:
                 continue
             text = result_text(stage.result)
             manifest = m.result_config_map(
@@ -197,34 +209,49 @@ class Reconciler:
             await self._cluster.create(manifest)
             self._log(look, "Created Job %s", manifest["metadata"]["name"])
 
-    async def _apply_serving(self, look: _Look, plan: Plan, wanted: Wanted) -> None:
+    async def _apply_serving(self, look: _Look, plan: Plan, wanted: Wanted) -> tuple[_Look, Plan]:
+        """Service, configuration, Deployment; what of them is served in the end is in the plan."""
         ref = look.ref
         await self._cluster.apply(m.service(ref), names.MANAGER)
         if plan.serving is None:
-            return
-        serving = plan.serving
+            return look, plan
+        key = await self._keys.admin_key(ref)
+        secret = names.admin_secret(ref.name, key_name(key))
+        target = wanted_placing(plan, plan.serving)
+        applied = await self._tuning.look(
+            ref,
+            wanted.spec,
+            plan,
+            look.children,
+            wanted=target,
+            pods_key=self._pods_key(wanted, target, secret),
+        )
+        placing = applied.placing
+        if _rolls_out(look.children.deployment, placing):
+            await self._cluster.create(m.admin_secret(ref, name=secret, key=key))
+        await self._apply_placing(look, wanted, placing, secret)
+        served = dataclasses.replace(placing.serving, memory=placing.memory)
+        plan = dataclasses.replace(plan, serving=served, remembered=applied.remembered)
+        return dataclasses.replace(look, plan=plan, applied=applied), plan
+
+    async def _apply_placing(
+        self, look: _Look, wanted: Wanted, placing: Placing, secret: str
+    ) -> None:
+        ref = look.ref
         deployment = m.deployment(
             ref,
             spec=wanted.spec,
             store=wanted.store,
             runtime=wanted.runtime,
             settings=self._settings,
-            serving=m.ServingVersion(
-                artifact=serving.version.artifact,
-                config=serving.config,
-                config_key=serving.config_key,
-                build_key=serving.version.build_key,
-                tuning_key=serving.version.tuning_key,
-                memory=serving.memory,
-                flags=tuple(m.tuned_flags(serving.version.profile, gpu_count(wanted.spec))),
-            ),
+            serving=_serving_version(wanted, placing, secret),
         )
         if look.children.deployment is None:
             deployment["spec"]["replicas"] = _first_replicas(wanted.spec)
         for manifest in (
             m.service_account(ref),
             m.disruption_budget(ref),
-            m.serving_config_map(ref, key=serving.config_key, config=serving.config),
+            m.serving_config_map(ref, rollout=placing.rollout, config=placing.serving.config),
             deployment,
         ):
             await self._cluster.apply(manifest, names.MANAGER)
@@ -233,11 +260,21 @@ class Reconciler:
             await self._cluster.apply(first, names.BALANCER)
             self._log(look, "Created Deployment %s", ref.name)
 
+    def _pods_key(self, wanted: Wanted, placing: Placing, secret: str) -> str:
+        return m.pods_key(
+            wanted.ref,
+            spec=wanted.spec,
+            store=wanted.store,
+            runtime=wanted.runtime,
+            settings=self._settings,
+            serving=_serving_version(wanted, placing, secret),
+        )
+
     async def _progress(self, look: _Look) -> str:
         if look.plan is None:
             return ""
-        for stage in (look.plan.build, look.plan.tune):
-            if stage is not None and isinstance(stage.step, Running) and stage.step.job.pod:
+        for stage in look.plan.stages:
+            if isinstance(stage.step, Running) and stage.step.job.pod:
                 log = await self._cluster.log_tail(
                     look.ref.namespace, stage.step.job.pod.name, stage.kind, PROGRESS_TAIL_LINES
                 )
@@ -253,6 +290,7 @@ class Reconciler:
             verdict=self._fleet.verdicts.get(look.ref.key),
             progress=progress,
             suspend=bool(look.spec and look.spec.suspend),
+            pending=look.applied.pending if look.applied else "",
         )
         previous = look.service.get("status", {})
         status = build_status(look.ref, look.spec, facts, previous, now=now)
@@ -290,10 +328,12 @@ class Reconciler:
             )
         )
 
-    def _next_look(self, plan: Plan | None) -> float:
+    def _next_look(self, look: _Look) -> float:
         pause = float(self._settings.resync_seconds)
-        for stage in (plan.build, plan.tune) if plan else ():
-            if stage is None or stage.result is not None:
+        if look.applied is not None and look.applied.pause is not None:
+            pause = min(pause, look.applied.pause)
+        for stage in look.plan.stages if look.plan else ():
+            if stage.result is not None:
                 continue
             if isinstance(stage.step, Paused):
                 left = (stage.step.until - self._clock.now()).total_seconds()
@@ -305,6 +345,38 @@ class Reconciler:
     def _log(self, look: _Look, message: str, *args: object) -> None:
         extra = {"namespace": look.ref.namespace, "service": look.ref.name}
         logger.info(message, *args, extra=extra)
+
+
+def _rolls_out(deployment: DeploymentSeen | None, placing: Placing) -> bool:
+    """Whether new pods come, which want their key; those without one are replaced in the end."""
+    return deployment is None or deployment.rollout != placing.rollout
+
+
+def _serving_version(wanted: Wanted, placing: Placing, secret: str) -> m.ServingVersion:
+    served = placing.serving
+    return m.ServingVersion(
+        artifact=served.version.artifact,
+        config=served.config,
+        config_key=served.config_key,
+        build_key=served.version.build_key,
+        tuning_key=served.version.tuning_key,
+        memory=placing.memory,
+        flags=tuple(m.tuned_flags(_flagging(placing), gpu_count(wanted.spec))),
+        rollout=placing.rollout,
+        sized_by=placing.sized.version.tuning_key,
+        admin_secret=secret,
+        cpu=serving_cpu(wanted.spec),
+    )
+
+
+def _flagging(placing: Placing) -> Profile | None:
+    """The profile that Triton's flags come from: sizes are the pods', the rest the setting's."""
+    profile, sized = placing.serving.version.profile, placing.sized.version.profile
+    if profile is None or sized is None:
+        return profile
+    return dataclasses.replace(
+        profile, memory=sized.memory, pinned_memory_bytes=sized.pinned_memory_bytes
+    )
 
 
 def _first_replicas(spec: ModelServiceSpec) -> int:

@@ -62,6 +62,29 @@ class JobSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TuningSettings:
+    """When a running service is tuned again, and how a changed setting is tried.
+
+    ``drift_minutes``: so long must it differ from its profile; ``quiet_minutes``: between the end
+    of one retuning and the next; ``observe_seconds``: between two looks at Triton's counters;
+    ``trial_seconds``: a changed setting serves on one replica for so long at least.
+    """
+
+    drift_minutes: int = 15
+    quiet_minutes: int = 60
+    observe_seconds: int = 30
+    trial_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterKey:
+    """The Secret, in the operator's own namespace, that every service's admin key comes from."""
+
+    namespace: str
+    secret_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that a cluster admin decides. ``watch_namespaces`` empty: all.
 
@@ -76,6 +99,8 @@ class Settings:
     runtimes: Mapping[str, Runtime]
     balancer: BalancerSettings
     jobs: JobSettings
+    tuning: TuningSettings
+    master_key: MasterKey
     watch_namespaces: tuple[str, ...] = ()
     resync_seconds: int = 60
     log_format: str = "json"
@@ -104,6 +129,8 @@ class Settings:
             runtimes=_runtimes(root),
             balancer=_balancer(root.child("balancer")),
             jobs=_jobs(root.child("jobs")),
+            tuning=_tuning(root.child("tuning")),
+            master_key=_master_key(root.child("masterKey")),
             watch_namespaces=tuple(root.values.get("watchNamespaces") or ()),
             resync_seconds=root.integer("resyncSeconds", 60, low=5, high=3600),
             log_format=root.choice("logFormat", "json", ("json", "plain")),
@@ -162,4 +189,20 @@ def _jobs(fields: Fields) -> JobSettings:
     return JobSettings(
         attempts=fields.integer("attempts", 3, low=1, high=10),
         backoff_seconds=fields.integer("backoffSeconds", 30, low=1, high=3600),
+    )
+
+
+def _tuning(fields: Fields) -> TuningSettings:
+    return TuningSettings(
+        drift_minutes=fields.integer("driftMinutes", 15, low=1, high=1440),
+        quiet_minutes=fields.integer("quietMinutes", 60, low=1, high=10080),
+        observe_seconds=fields.integer("observeSeconds", 30, low=1, high=300),
+        trial_seconds=fields.integer("trialSeconds", 60, low=5, high=300),
+    )
+
+
+def _master_key(fields: Fields) -> MasterKey:
+    return MasterKey(
+        namespace=fields.text("namespace", "modelservice-system"),
+        secret_name=fields.text("secretName", "modelservice-operator-master-key"),
     )

@@ -43,14 +43,19 @@ def used(audit: Path) -> set[Right]:
 
 
 def granted(cluster: Any) -> set[Right]:
-    """What the chart's cluster roles allow."""
-    bindings = (cluster.access.get("clusterrolebindings") or {})["items"]
+    """What the chart's roles allow: everywhere, and in the operator's own namespace."""
+    own = {"namespace": "modelservice-system"}
+    bindings = [
+        *(cluster.access.get("clusterrolebindings") or {})["items"],
+        *(cluster.access.get("rolebindings", **own) or {})["items"],
+    ]
     rights = set()
     for binding in bindings:
         subjects = binding.get("subjects", [])
         if not any(s["name"] == "modelservice-operator" for s in subjects):
             continue
-        role = cluster.access.get("clusterrole", binding["roleRef"]["name"]) or {}
+        kind, name = binding["roleRef"]["kind"].lower(), binding["roleRef"]["name"]
+        role = cluster.access.get(kind, name, **(own if kind == "role" else {})) or {}
         for rule in role["rules"]:
             rights |= {
                 (group, resource, verb)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ NEEDED: Rights = {
     ("", "services"): {"create", "patch"},
     ("policy", "poddisruptionbudgets"): {"create", "patch"},
     ("", "configmaps"): {"create", "delete", "list", "patch"},
+    ("", "secrets"): {"create"},
     ("", "pods"): {"list", "watch"},
     ("", "pods/log"): {"get"},
     ("", "events"): {"create"},
@@ -60,7 +62,29 @@ def test_nothing_is_granted_wholesale(render: Render) -> None:
         for rule in role["rules"]:
             assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
             assert not [group for group in rule["apiGroups"] if "/" in group], "matches nothing"
-            assert "secrets" not in rule["resources"]
+            if "secrets" in rule["resources"]:
+                assert rule["verbs"] == ["create"] or rule.get("resourceNames"), (
+                    "never read at will"
+                )
+
+
+def test_one_secret_alone_may_be_read_the_operator_s_own(render: Render, pick: Pick) -> None:
+    for values in ({}, {"watchNamespaces": ["a"]}):
+        objects = render(values)
+        role, binding = (pick(objects, kind, "master-key") for kind in ("Role", "RoleBinding"))
+        settings = json.loads(pick(objects, "ConfigMap")["data"]["settings.json"])["masterKey"]
+        assert role["metadata"]["namespace"] == settings["namespace"] == "ops"
+        assert role["rules"] == [
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+            {
+                "apiGroups": [""],
+                "resources": ["secrets"],
+                "resourceNames": [settings["secretName"]],
+                "verbs": ["get"],
+            },
+        ]
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"][0]["name"] == pick(objects, "ServiceAccount")["metadata"]["name"]
 
 
 def test_every_kind_that_is_watched_may_be_watched(
@@ -100,8 +124,10 @@ def test_the_account_is_bound_to_the_role(default_objects: Objects, pick: Pick) 
 
 def test_with_named_namespaces_there_is_no_cluster_wide_right(render: Render) -> None:
     objects = render({"watchNamespaces": ["team-a", "team-b"]})
-    namespaced = [item for item in objects if item["kind"] == "Role"]
-    bindings = [item for item in objects if item["kind"] == "RoleBinding"]
+    namespaced, bindings = (
+        [o for o in objects if o["kind"] == kind and o["metadata"]["namespace"] != "ops"]
+        for kind in ("Role", "RoleBinding")
+    )
 
     assert not [item for item in objects if item["kind"] == "ClusterRoleBinding"]
     assert {item["metadata"]["namespace"]: rights(item) for item in namespaced} == {

@@ -15,7 +15,9 @@ from modelservice_operator.settings import (
     DEFAULT_ENGINES,
     BalancerSettings,
     JobSettings,
+    MasterKey,
     Settings,
+    TuningSettings,
 )
 from modelservice_runtime.contract.model_config import BACKENDS, RUNTIME_ENGINES
 from modelservice_runtime.contract.requests import ENGINES
@@ -55,6 +57,7 @@ CHANGED: dict[str, Any] = {
         "loadWindowSeconds": 61,
     },
     "jobs": {"attempts": 4, "backoffSeconds": 31},
+    "tuning": {"driftMinutes": 16, "quietMinutes": 61, "observeSeconds": 31, "trialSeconds": 62},
     "resyncSeconds": 62,
     "logFormat": "plain",
 }
@@ -84,6 +87,11 @@ def test_the_charts_own_values_are_the_operators_own_defaults(document: Document
 
     assert settings.balancer == BalancerSettings()
     assert settings.jobs == JobSettings()
+    assert settings.tuning == TuningSettings()
+    assert settings.master_key == MasterKey(
+        namespace="ops",
+        secret_name="msop-modelservice-operator-master-key",  # noqa: S106 - a name
+    )
     assert settings.watch_namespaces == ()
     assert settings.prometheus_url == ""
     defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
@@ -108,6 +116,12 @@ def test_every_value_reaches_the_operator(document: Document) -> None:
         "load_window_seconds": 61,
     }
     assert dataclasses.asdict(settings.jobs) == {"attempts": 4, "backoff_seconds": 31}
+    assert dataclasses.asdict(settings.tuning) == {
+        "drift_minutes": 16,
+        "quiet_minutes": 61,
+        "observe_seconds": 31,
+        "trial_seconds": 62,
+    }
     assert (settings.resync_seconds, settings.log_format) == (62, "plain")
 
 

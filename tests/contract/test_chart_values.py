@@ -107,6 +107,8 @@ def test_every_key_is_described(chart: Path) -> None:
         ({"runtimes": [{"name": "Triton"}]}, "$.runtimes[0].name", "match"),
         ({"runtimes": [{"name": "a", "backend": "x"}]}, "$.runtimes[0].backend", "one of"),
         ({"jobs": {"attempts": 0}}, "$.jobs.attempts", "minimum"),
+        ({"tuning": {"driftMinutes": 0}}, "$.tuning.driftMinutes", "minimum"),
+        ({"tuning": {"trialSeconds": 301}}, "$.tuning.trialSeconds", "maximum"),
         ({"logFormat": "xml"}, "$.logFormat", "one of"),
         ({"image": {"pullPolicy": "Sometimes"}}, "$.image.pullPolicy", "one of"),
         ({"image": {"tag": "a b"}}, "$.image.tag", "match"),

@@ -94,6 +94,10 @@ def deployment() -> dict[str, Any]:
             build_key=VERSION.build_key,
             tuning_key=VERSION.tuning_key,
             memory=SERVING.memory,
+            rollout=SERVING.config_key,
+            sized_by=VERSION.tuning_key,
+            admin_secret="tiny-admin-12345678",  # noqa: S106 - a name
+            cpu=1.0,
         ),
     )
 
@@ -106,6 +110,12 @@ OBJECTS = {
     "service.yaml": lambda: m.service(WANTED.ref),
     "disruption-budget.yaml": lambda: m.disruption_budget(WANTED.ref),
     "service-account.yaml": lambda: m.service_account(WANTED.ref),
+    "serving-config-map.yaml": lambda: m.serving_config_map(
+        WANTED.ref, rollout=SERVING.config_key, config=SERVING.config
+    ),
+    "admin-secret.yaml": lambda: m.admin_secret(
+        WANTED.ref, name="tiny-admin-12345678", key="0123456789abcdef"
+    ),
 }
 
 

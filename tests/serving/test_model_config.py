@@ -54,6 +54,7 @@ CONFIGS = st.builds(
     warmup_batch_sizes=st.lists(st.integers(1, 64), max_size=3, unique=True).map(tuple),
     warmup_inputs=SPEC_LISTS,
     gpu=st.booleans(),
+    key=st.sampled_from(["", "0123abcd"]),
     response_cache=st.booleans(),
     cuda_graphs=st.booleans(),
     priority_levels=st.integers(0, 5),
@@ -87,7 +88,7 @@ def test_the_text_means_what_the_value_says(config: ModelConfig) -> None:
         "engine": config.engine,
         "precision": config.precision,
         "model_file": config.model_file,
-    }
+    } | ({"config_key": config.key} if config.key else {})
 
 
 @given(CONFIGS)

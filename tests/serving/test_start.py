@@ -168,13 +168,20 @@ def test_what_changes_a_server_is_closed_on_both_protocols_or_on_none() -> None:
     assert not [word for word in flags.command(plan("")) if "restricted" in word]
 
 
-def test_each_start_makes_up_another_key(pod_of: PodOf) -> None:
+def test_without_a_key_each_start_makes_up_another_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    made = [start.admin_key(file) for file in (None, None, tmp_path / "none", tmp_path / "empty")]
+    assert len(set(made)) == 4
+    assert min(len(key) for key in made) >= 32
+
+
+def test_the_operator_s_key_is_taken_from_its_file(pod_of: PodOf) -> None:
     pod = pod_of(linear())
-    config = pod.root / "config.pbtxt"
+    config, key = pod.root / "config.pbtxt", pod.root / "key"
     config.write_text(render_pbtxt(pod.config))
-    plans = [start.prepare(pod.artifact, config, pod.root / "r", "tiny") for _ in range(2)]
-    assert plans[0].admin_key != plans[1].admin_key
-    assert min(len(made.admin_key) for made in plans) >= 32
+    key.write_text("of-the-operator\n")
+    plan = start.prepare(pod.artifact, config, pod.root / "r", "tiny", start.admin_key(key))
+    assert plan.admin_key == "of-the-operator"
 
 
 def test_threads_that_spin_are_off_unless_the_pod_says_otherwise() -> None:

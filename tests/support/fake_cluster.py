@@ -88,6 +88,13 @@ class FakeCluster:
         """ReplicasPort."""
         self.objects["Deployment", key.namespace, key.name]["spec"]["replicas"] = replicas
 
+    async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
+        """ClusterPort."""
+        found = self.objects.get(("Secret", namespace, name))
+        if found is None:
+            return None
+        return {key: str(value).encode() for key, value in found["stringData"].items()}
+
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """ClusterPort."""
         del namespace, container, lines

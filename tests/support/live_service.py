@@ -19,7 +19,7 @@ from modelservice_harness.local import LocalCluster
 #: Build (10 s), tuning (30 to 60 s) and a rollout with its drain, on two busy cores.
 READY_SECONDS = 420.0
 #: Every kind that the operator makes.
-CHILDREN = "jobs,pods,deployments,configmaps,services,poddisruptionbudgets,serviceaccounts"
+CHILDREN = "jobs,pods,deployments,configmaps,secrets,services,poddisruptionbudgets,serviceaccounts"
 #: Longer than a serving pod takes to drain.
 GONE_SECONDS = 120.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import operator_samples as samples
@@ -70,10 +71,13 @@ def tune_request(**changes: Any) -> TuneRequest:
     return dataclasses.replace(base, **changes)
 
 
-def serving(**changes: Any) -> ServingVersion:
-    """The sample artifact, tuned, fields replaced."""
+def serving(profile: Mapping[str, Any] | None = None, **changes: Any) -> ServingVersion:
+    """The sample artifact, tuned, fields of its ``profile`` and of the version replaced."""
     version = Version(
-        artifact=samples.artifact(), build_key="b", profile=samples.profile(), tuning_key="t"
+        artifact=samples.artifact(),
+        build_key="b",
+        profile=samples.profile(**(profile or {})),
+        tuning_key="t",
     )
     plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
     assert plan is not None
@@ -84,6 +88,10 @@ def serving(**changes: Any) -> ServingVersion:
         build_key="b",
         tuning_key="t",
         memory=plan.memory,
+        rollout="r" * 40,
+        sized_by="t",
+        admin_secret="tiny-admin-12345678",  # noqa: S106 - a name
+        cpu=1.0,
     )
     return dataclasses.replace(base, **changes)
 
@@ -287,9 +295,74 @@ def test_a_stopping_pod_answers_until_its_connections_have_been_asked_to_end() -
     assert pod["terminationGracePeriodSeconds"] > PRE_STOP_SECONDS + exit_seconds
 
 
-def test_another_configuration_is_another_template() -> None:
-    annotations = the_deployment()["spec"]["template"]["metadata"]["annotations"]
-    assert annotations == {names.CONFIG_ANNOTATION: serving().config_key}
+TUNED = {
+    "max_batch_size": 16,
+    "instances": 3,
+    "threads": 4,
+    "queue_delay_microseconds": 700,
+    "queue_timeout_microseconds": 9,
+}
+
+
+def test_another_tuning_changes_what_the_config_map_holds_and_no_pod() -> None:
+    """Every knob of it: threads too, which the environment takes from the CPU limit."""
+    before, after = the_deployment(), the_deployment(version=serving(TUNED))
+    assert before["spec"]["template"] == after["spec"]["template"]
+    keys = [item["metadata"]["annotations"] for item in (before, after)]
+    assert keys[0][names.CONFIG_ANNOTATION] != keys[1][names.CONFIG_ANNOTATION]
+    assert keys[0][names.PODS_ANNOTATION] == keys[1][names.PODS_ANNOTATION]
+    maps = [
+        m.serving_config_map(samples.ref(), rollout="r" * 40, config=version.config)
+        for version in (serving(), serving(TUNED))
+    ]
+    assert maps[0]["metadata"]["name"] == maps[1]["metadata"]["name"]
+    assert maps[0]["data"] != maps[1]["data"]
+    assert not any(item.get("immutable") for item in maps)
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        serving({"variant": samples.QUANTIZED.name}),
+        serving(artifact=samples.artifact("sha256:" + "b" * 64)),
+        serving(memory=PodMemory(request_bytes=3 << 30)),
+        serving(memory=PodMemory(shared_bytes=1 << 20)),
+        serving(flags=("--cache-config=local,size=1",)),
+        serving(admin_secret="tiny-admin-other"),  # noqa: S106 - a name
+        serving(cpu=4.0),
+    ],
+    ids=["variant", "artifact", "memory", "shared memory", "flags", "key", "cpu"],
+)
+def test_what_no_reload_can_change_is_another_template(version: ServingVersion) -> None:
+    keys = [
+        item["metadata"]["annotations"][names.PODS_ANNOTATION]
+        for item in (the_deployment(), the_deployment(version=version))
+    ]
+    assert keys[0] != keys[1]
+
+
+def test_a_new_rollout_has_a_config_map_of_its_own() -> None:
+    another = serving(rollout="s" * 40)
+    found = [
+        [v["configMap"]["name"] for v in pod_of(item)["volumes"] if "configMap" in v]
+        for item in (the_deployment(), the_deployment(version=another))
+    ]
+    assert found[0] != found[1]
+
+
+def test_triton_s_key_is_a_file_and_nowhere_in_the_pod() -> None:
+    secret = m.admin_secret(samples.ref(), name="tiny-admin-12345678", key="open sesame")
+    pod = pod_of(the_deployment())
+    (triton,) = pod["containers"]
+    assert secret["immutable"]
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
+    (volume,) = [item for item in pod["volumes"] if "secret" in item]
+    assert volume["secret"]["secretName"] == secret["metadata"]["name"]
+    assert volume["secret"]["defaultMode"] & 0o007 == 0
+    assert "open sesame" not in str(pod)
+    assert {"name": "admin", "mountPath": "/admin", "readOnly": True} in triton["volumeMounts"]
+    for container in pod["initContainers"]:
+        assert not [m for m in container["volumeMounts"] if m["name"] == "admin"]
 
 
 def memory_of(container: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -456,10 +456,17 @@ def test_old_results_are_pruned_beyond_the_newest_few_and_those_in_use() -> None
         for n in range(KEPT_RESULTS + 2)
     )
     stale = ConfigMapSeen(name="stale-config", kind="", key="stale", created_at=NOW)
+    used = ConfigMapSeen(name="used-config", kind="", key="rollout", created_at=NOW)
+    state = ConfigMapSeen(name="tiny-tuning", kind=names.STATE, key="", created_at=NOW)
     deployed = samples.deployment(
-        build_key=BUILD_KEY, tuning_key=TUNE_KEY, config_key=plan.serving.config_key
+        build_key=BUILD_KEY,
+        tuning_key=TUNE_KEY,
+        config_key=plan.serving.config_key,
+        rollout="rollout",
     )
-    seen = samples.children(results=results, deployment=deployed, config_maps=(*maps, stale))
+    seen = samples.children(
+        results=results, deployment=deployed, config_maps=(*maps, stale, used, state)
+    )
     gone = obsolete_config_maps(plan, seen)
     assert gone == ("stale-config", f"old-{KEPT_RESULTS}", f"old-{KEPT_RESULTS + 1}")
     rolling = dataclasses.replace(seen, deployment=dataclasses.replace(deployed, updated=1))

@@ -21,6 +21,7 @@ from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.manifest import Manifest
 from modelservice_runtime.contract.model_config import ModelConfig, warmup_sizes
 from modelservice_runtime.contract.store_layout import MANIFEST
+from modelservice_runtime.contract.traffic import SINGLE_ROWS
 from modelservice_runtime.serve.samples import read_samples
 from modelservice_runtime.tuner.cores import quiet_cores
 from modelservice_runtime.tuner.deadline import Deadline
@@ -28,8 +29,16 @@ from modelservice_runtime.tuner.errors import LoadFailed, TuneError
 from modelservice_runtime.tuner.interrupts import Interrupts
 from modelservice_runtime.tuner.load_runs import LoadGenerator, write_input_data
 from modelservice_runtime.tuner.ports import LOOPBACK
-from modelservice_runtime.tuner.runs import STABILITY_PERCENT, WINDOWS, Run, open_loop
+from modelservice_runtime.tuner.runs import (
+    STABILITY_PERCENT,
+    WINDOWS,
+    Part,
+    Run,
+    open_loop,
+    open_requests,
+)
 from modelservice_runtime.tuner.server import Place, Triton
+from modelservice_runtime.tuner.simulation.arrivals import Source
 
 from .settings import Setting, order
 
@@ -108,8 +117,14 @@ def _readings(
                 triton.serve(_config(work.model, manifest, setting))
                 head = {"round": number, "setting": asdict(setting)}
                 yield head | _measured(load, _closed(setting.concurrency))
-                if setting == work.tuned and (run := open_loop(work.capacity, OPEN_SECONDS_MOST)):
+                if setting == work.tuned and (run := _at(work.capacity)):
                     yield head | {"rate": work.capacity} | _measured(load, run)
+
+
+def _at(rate: float) -> Run | None:
+    """Single rows at random times, ``rate`` a second; None: there is no time for enough of them."""
+    count = open_requests(rate, OPEN_SECONDS_MOST)
+    return open_loop(Source(rows_per_request=SINGLE_ROWS).at(rate, count)) if count else None
 
 
 def _measured(load: LoadGenerator, run: Run) -> dict[str, Any]:
@@ -127,7 +142,7 @@ def _closed(concurrency: int) -> Run:
         *("-p", str(round(_WINDOW_SECONDS * 1000)), "-r", str(WINDOWS)),
         *("-s", str(STABILITY_PERCENT)),
     )
-    return Run(words=words, seconds=WINDOWS * _WINDOW_SECONDS)
+    return Run(parts=(Part(words=words),), seconds=WINDOWS * _WINDOW_SECONDS)
 
 
 def _config(model: str, manifest: Manifest, setting: Setting) -> ModelConfig:

@@ -36,6 +36,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* The Secret that the operator makes for itself: what the services' admin keys come from. */}}
+{{- define "modelservice-operator.masterKeyName" -}}
+{{ include "modelservice-operator.fullname" . }}-master-key
+{{- end }}
+
 {{/* An image of this project. Call with (dict "root" $ "repository" … "tag" …). */}}
 {{- define "modelservice-operator.image" -}}
 {{- with .root.Values.imageRegistry }}{{ . }}/{{ end -}}

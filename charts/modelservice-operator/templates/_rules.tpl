@@ -38,6 +38,11 @@ but the API server asks for create as well when the object is not there yet.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create, delete, list, patch]
+# Retune: the key with which the operator alone may change what a running Triton serves. Only
+# create: it is computed, not remembered, so no Secret of a watched namespace is ever read.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
 # See: how Jobs and replicas are doing, and why not.
 - apiGroups: [""]
   resources: [pods]

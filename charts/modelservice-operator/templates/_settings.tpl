@@ -19,6 +19,10 @@
 {{- range $key, $value := .Values.balancer }}
 {{- $_ := set $balancer $key (kindIs "string" $value | ternary $value (int $value)) }}
 {{- end }}
+{{- $tuning := dict }}
+{{- range $key, $value := .Values.tuning }}
+{{- $_ := set $tuning $key (int $value) }}
+{{- end }}
 {{- dict
       "builderImage" (include "modelservice-operator.image" (dict "root" . "repository" .Values.builderImage.repository "tag" .Values.builderImage.tag))
       "kerasBuilderImage" (include "modelservice-operator.image" (dict "root" . "repository" .Values.kerasBuilderImage.repository "tag" .Values.kerasBuilderImage.tag))
@@ -29,6 +33,8 @@
       "runtimes" $runtimes
       "balancer" $balancer
       "jobs" (dict "attempts" (int .Values.jobs.attempts) "backoffSeconds" (int .Values.jobs.backoffSeconds))
+      "tuning" $tuning
+      "masterKey" (dict "namespace" .Release.Namespace "secretName" (include "modelservice-operator.masterKeyName" .))
       "resyncSeconds" (int .Values.resyncSeconds)
       "logFormat" .Values.logFormat
     | toPrettyJson }}

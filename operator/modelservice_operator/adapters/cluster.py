@@ -7,6 +7,7 @@ miss a field. What is used of it: configuration, credentials that renew, connect
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -36,6 +37,7 @@ _RESOURCES = {
     "Job": ("/apis/batch/v1", "jobs"),
     "Pod": ("/api/v1", "pods"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
+    "Secret": ("/api/v1", "secrets"),
     "Service": ("/api/v1", "services"),
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     names.KIND: (f"/apis/{names.GROUP}/{names.VERSION}", names.PLURAL),
@@ -105,6 +107,14 @@ class KubernetesCluster:
     async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
         """Apply ``spec.replicas`` alone, as the balancer's field manager."""
         await self.apply(replicas_manifest(key, replicas), names.BALANCER)
+
+    async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
+        """The entries of one Secret, or None where there is none."""
+        status, body = await self._call("GET", _path("Secret", namespace, name))
+        if status == _NOT_FOUND:
+            return None
+        entries = _json(body).get("data") or {}
+        return {key: base64.b64decode(value) for key, value in entries.items()}
 
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log, empty when there is none to be had."""

@@ -20,6 +20,11 @@ KIND_LABEL = f"{PREFIX}/kind"
 CONFIG_ANNOTATION = f"{PREFIX}/serving-config"
 BUILD_KEY_ANNOTATION = f"{PREFIX}/build-key"
 TUNING_KEY_ANNOTATION = f"{PREFIX}/tuning-key"
+#: Of the Deployment: its pods' template, the configuration that its rollout began with, and the
+#: tuning that its memory is sized by.
+PODS_ANNOTATION = f"{PREFIX}/pods"
+ROLLOUT_ANNOTATION = f"{PREFIX}/rollout"
+SIZED_ANNOTATION = f"{PREFIX}/sized-by"
 #: The plan that was too little for a pod, by name (plan/memory.py).
 MEMORY_RAISED_ANNOTATION = f"{PREFIX}/memory-raised"
 COMPONENT_LABEL = "app.kubernetes.io/component"
@@ -31,6 +36,7 @@ BUILD = "build"
 TUNE = "tune"
 SERVING = "serving"
 STATE = "state"
+STATE_FILE = "state.json"
 
 #: Digits of a key in a name. The longest is a host name, of a pod of a build's Job: 40 characters
 #: of the service, the attempt and the pod's index leave 8 in 63.
@@ -53,8 +59,18 @@ def result(name: str, kind: str, key: str) -> str:
 
 
 def serving_config(name: str, key: str) -> str:
-    """Name of the ConfigMap with the Triton configuration of one artifact and tuning."""
-    return f"{name}-config-{short(key)}"
+    """Name of the ConfigMap that the pods of one rollout take Triton's configuration from."""
+    return f"{name}-triton-{short(key)}"
+
+
+def admin_secret(name: str, key: str) -> str:
+    """Name of the Secret with the key of Triton's closed APIs; ``key``: names that key."""
+    return f"{name}-admin-{short(key)}"
+
+
+def tuning_state(name: str) -> str:
+    """Name of the ConfigMap with what is remembered of a running service's tuning."""
+    return f"{name}-tuning"
 
 
 def labels(name: str, component: str) -> dict[str, str]:

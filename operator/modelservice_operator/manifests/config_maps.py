@@ -24,20 +24,35 @@ def result_config_map(ref: ServiceRef, *, kind: str, key: str, result_json: str)
     }
 
 
-def serving_config_map(ref: ServiceRef, *, key: str, config: ModelConfig) -> dict[str, Any]:
-    """Triton's configuration of one artifact with one tuning.
+def serving_config_map(ref: ServiceRef, *, rollout: str, config: ModelConfig) -> dict[str, Any]:
+    """What the pods of one rollout take Triton's configuration from, at every start.
 
-    Its name says which, so it never changes.
+    Its name stays while its content follows the tuning, so that no pod has to be replaced.
     """
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(
             ref,
-            names.serving_config(ref.name, key),
+            names.serving_config(ref.name, rollout),
             names.STATE,
-            labels={names.KEY_LABEL: key},
+            labels={names.KEY_LABEL: rollout},
+            annotations={names.CONFIG_ANNOTATION: config.key},
         ),
-        "immutable": True,
         "data": {CONFIG_FILE: render_pbtxt(config)},
+    }
+
+
+def tuning_state_config_map(ref: ServiceRef, state_json: str) -> dict[str, Any]:
+    """What is remembered of a running service's tuning."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(
+            ref,
+            names.tuning_state(ref.name),
+            names.STATE,
+            labels={names.KIND_LABEL: names.STATE},
+        ),
+        "data": {names.STATE_FILE: state_json},
     }

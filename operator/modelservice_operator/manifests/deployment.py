@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec, Resources, Store
 from modelservice_operator.plan.memory import PodMemory
 from modelservice_operator.settings import Runtime, Settings
+from modelservice_runtime.contract.admin import ADMIN_KEY_FILE
+from modelservice_runtime.contract.codec import digest_of
 from modelservice_runtime.contract.model_config import ModelConfig
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, ArtifactSummary
 
@@ -26,7 +29,7 @@ from .pods import (
     store_env_from,
     thread_env,
 )
-from .storage import Volumes, claim_volumes, config, join, scratch
+from .storage import Volumes, claim_volumes, config, join, scratch, secret
 
 #: A gRPC connection is asked to end after this long, so that clients find new replicas …
 CONNECTION_AGE_SECONDS = 10
@@ -41,11 +44,17 @@ TERMINATION_GRACE_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS + 10
 STARTUP_PERIOD_SECONDS = 2
 STARTUP_FAILURES = 300
 PROGRESS_DEADLINE_SECONDS = 900
+ADMIN_FOLDER = "/admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingVersion:
-    """What the pods serve. ``flags``: Triton's, beside those that every pod has."""
+    """What the pods serve. ``flags``: Triton's, beside those that every pod has.
+
+    ``rollout``: key of the configuration that the pods' rollout began with; ``sized_by``: of the
+    tuning that ``memory`` comes from. ``admin_secret``: name of the Secret with the key.
+    ``cpu``: cores that a pod may use.
+    """
 
     artifact: ArtifactSummary
     config: ModelConfig
@@ -53,7 +62,27 @@ class ServingVersion:
     build_key: str
     tuning_key: str
     memory: PodMemory
+    rollout: str
+    sized_by: str
+    admin_secret: str
+    cpu: float
     flags: tuple[str, ...] = ()
+
+
+def pods_key(
+    ref: ServiceRef,
+    *,
+    spec: ModelServiceSpec,
+    store: Store,
+    runtime: Runtime,
+    settings: Settings,
+    serving: ServingVersion,
+) -> str:
+    """What of the pods no reload can change: their template but for the ConfigMap's name."""
+    bare = dataclasses.replace(serving, rollout="")
+    return digest_of(
+        _pod(ref, spec=spec, store=store, runtime=runtime, settings=settings, serving=bare)
+    )
 
 
 def deployment(
@@ -67,13 +96,17 @@ def deployment(
 ) -> dict[str, Any]:
     """The Deployment without ``spec.replicas``, which the balancer owns.
 
-    A change of artifact or configuration changes the template's annotation: a rollout, one
-    surge pod at a time, none away before the new one answers.
+    Another artifact, variant, image, or size changes the template: a rollout, one surge pod at a
+    time, none away before the new one answers. Another tuning changes what the ConfigMap holds.
     """
+    key = pods_key(ref, spec=spec, store=store, runtime=runtime, settings=settings, serving=serving)
     keys = {
         names.BUILD_KEY_ANNOTATION: serving.build_key,
         names.TUNING_KEY_ANNOTATION: serving.tuning_key,
         names.CONFIG_ANNOTATION: serving.config_key,
+        names.PODS_ANNOTATION: key,
+        names.ROLLOUT_ANNOTATION: serving.rollout,
+        names.SIZED_ANNOTATION: serving.sized_by,
     }
     if serving.memory.raised:
         keys[names.MEMORY_RAISED_ANNOTATION] = serving.memory.raised
@@ -93,7 +126,7 @@ def deployment(
             "template": {
                 "metadata": {
                     "labels": names.labels(ref.name, names.SERVING),
-                    "annotations": {names.CONFIG_ANNOTATION: serving.config_key},
+                    "annotations": {names.ROLLOUT_ANNOTATION: serving.rollout},
                 },
                 "spec": _pod(
                     ref,
@@ -125,7 +158,8 @@ def _pod(
         tmp,
         scratch("models", "/models"),
         scratch("shm", "/dev/shm", memory=quantity(serving.memory.shared_bytes)),  # noqa: S108
-        config("config", names.serving_config(ref.name, serving.config_key), "/config"),
+        config("config", names.serving_config(ref.name, serving.rollout), "/config"),
+        secret("admin", serving.admin_secret, ADMIN_FOLDER),
     )
     common = {
         "image": runtime.image,
@@ -179,13 +213,15 @@ def _triton(
         "command": ["python", "-m", "modelservice_runtime.serve.start"],
         "args": [
             *("--artifact", "/artifact", "--config", f"/config/{CONFIG_FILE}"),
-            *("--repository", "/models", "--model", name, "--"),
+            *("--repository", "/models", "--model", name),
+            *("--admin-key-file", f"{ADMIN_FOLDER}/{ADMIN_KEY_FILE}", "--"),
             f"--grpc-max-connection-age={CONNECTION_AGE_SECONDS * 1000}",
             f"--grpc-max-connection-age-grace={CONNECTION_GRACE_SECONDS * 1000}",
             f"--exit-timeout-secs={EXIT_SECONDS}",
             *serving.flags,
         ],
-        "env": [*SCRATCH_ENV, *thread_env(serving.config.threads)],
+        # From the limit, not from the tuning, whose threads are the engine's: those a reload sets.
+        "env": [*SCRATCH_ENV, *thread_env(max(1, int(serving.cpu)))],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},

@@ -48,6 +48,15 @@ def config(name: str, config_map: str, path: str) -> Volumes:
     )
 
 
+def secret(name: str, secret_name: str, path: str) -> Volumes:
+    """The keys of a Secret as files; none where there is no such Secret."""
+    source = {"secretName": secret_name, "optional": True, "defaultMode": 0o440}
+    return Volumes(
+        volumes=({"name": name, "secret": source},),
+        mounts=({"name": name, "mountPath": path, "readOnly": True},),
+    )
+
+
 def join(*parts: Volumes) -> Volumes:
     """All of them, in order."""
     return Volumes(

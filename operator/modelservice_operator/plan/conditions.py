@@ -23,6 +23,7 @@ from .figures import decimal
 from .jobs import Paused, Running, Start
 from .memory import kill_words, misfit_words, reload_words
 from .observed import Children, DeploymentSeen
+from .retuning import ROLLED_BACK, told
 from .service_plan import Plan, Stage
 
 OBJECTIVE_NOT_MET = "ObjectiveNotMet"
@@ -32,7 +33,7 @@ OBJECTIVE_NOT_MET = "ObjectiveNotMet"
 class Facts:
     """What the conditions are made of. ``plan`` is None where the spec cannot be used.
 
-    ``progress``: the running Job's own words; ``minimum``: replicas that are wanted at least.
+    ``progress``: the running Job's own words; ``pending``: what pods do not serve yet, in words.
     """
 
     plan: Plan | None
@@ -41,6 +42,7 @@ class Facts:
     verdict: Verdict | None
     progress: str
     suspend: bool
+    pending: str = ""
 
 
 def all_conditions(facts: Facts) -> list[Condition]:
@@ -179,9 +181,10 @@ def metric_words(artifact: ArtifactSummary) -> str:
 def tuned(facts: Facts) -> Condition:
     """Whether the setting that serves was measured for this goal on this artifact.
 
-    True Tuned · False ObjectiveNotMet (measured; even the best misses the goal), MemoryTooSmall
-    (measured; it does not fit the limit), TuneFailed's own reason, NotTunedYet · Unknown without
-    an artifact.
+    True Tuned, or what becomes of it while it runs (``retuning.told``) · False ObjectiveNotMet
+    (measured; even the best misses the goal), MemoryTooSmall (measured; it does not fit the limit),
+    RolledBack (it did worse than the one before, which serves), TuneFailed's own reason,
+    NotTunedYet · Unknown without an artifact.
     """
     stage = facts.plan.tune if facts.plan else None
     if stage is None:
@@ -206,13 +209,25 @@ def _measured(profile: Profile, message: str, facts: Facts) -> Condition:
             reason="MemoryTooSmall",
             message=f"{message}; {misfit_words(serving.unfit)}",
         )
-    words = reload_words(serving.memory) if serving else ""
+    running = told(facts.plan.remembered) if facts.plan else None
+    words = [message, reload_words(serving.memory) if serving else ""]
+    words += [running.message] if running else []
+    reason, status = running.reason if running else "Tuned", True
+    if not profile.objective_met:
+        reason, status = OBJECTIVE_NOT_MET, False
+    elif reason == ROLLED_BACK:
+        status = _serves_what_is_wanted(facts.plan)
     return Condition(
-        type=c.TUNED,
-        status=profile.objective_met,
-        reason="Tuned" if profile.objective_met else OBJECTIVE_NOT_MET,
-        message=f"{message}; {words}" if words else message,
+        type=c.TUNED, status=status, reason=reason, message="; ".join(filter(None, words))
     )
+
+
+def _serves_what_is_wanted(plan: Plan | None) -> bool:
+    """Whether what serves is the tuning of the spec, or one that was chosen over it."""
+    if plan is None or plan.serving is None:
+        return False
+    wanted = plan.remembered.chosen or plan.remembered.base
+    return plan.serving.version.tuning_key == wanted
 
 
 def available(facts: Facts) -> Condition:
@@ -305,7 +320,13 @@ def reconciling(facts: Facts) -> Condition | None:
             return Condition(
                 type=c.RECONCILING, status=True, reason=pending.reason, message=pending.message
             )
-    return _rollout(facts.children.deployment, facts.plan)
+    return _rollout(facts.children.deployment, facts.plan) or _reload(facts)
+
+
+def _reload(facts: Facts) -> Condition | None:
+    if not facts.pending:
+        return None
+    return Condition(type=c.RECONCILING, status=True, reason="Reloading", message=facts.pending)
 
 
 def _rollout(deployment: DeploymentSeen | None, plan: Plan) -> Condition | None:

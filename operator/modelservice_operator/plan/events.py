@@ -12,12 +12,14 @@ from typing import Any
 
 from modelservice_operator.api import conditions as c
 
-from . import memory
+from . import memory, retuning
 
 NORMAL = "Normal"
 WARNING = "Warning"
 
 _WARN_WHEN_FALSE = {c.ARTIFACT_READY, c.ACCURACY_GOAL_MET, c.AVAILABLE, c.METRICS_AVAILABLE}
+#: Whatever the status: what was decided did not come to be.
+_WARN_REASONS = {retuning.FAILED, retuning.ROLLED_BACK}
 #: Worth a look whether or not pods answer: they were killed for their memory.
 _ALWAYS_BAD = {memory.RAISED, memory.USED_UP}
 #: Reasons that are stages on the way up, or wished for: no trouble.
@@ -59,6 +61,8 @@ def _is_bad(condition: Mapping[str, Any]) -> bool:
     if condition["reason"] in _QUIET:
         return False
     if condition["reason"] in _ALWAYS_BAD and condition["type"] == c.AVAILABLE:
+        return True
+    if condition["reason"] in _WARN_REASONS:
         return True
     false = condition["status"] == "False"
     return condition["type"] == c.STALLED or (false and condition["type"] in _WARN_WHEN_FALSE)

@@ -13,6 +13,7 @@ from modelservice_operator.api.spec import ModelServiceSpec, Store
 from modelservice_operator.settings import Runtime
 from modelservice_runtime.contract.build_spec import deciding_words
 from modelservice_runtime.contract.codec import digest_of
+from modelservice_runtime.contract.traffic import Traffic
 
 #: A label value holds at most 63 characters; 40 hex digits (160 bits) are plenty.
 KEY_LENGTH = 40
@@ -42,4 +43,14 @@ def tuning_key(spec: ModelServiceSpec, runtime: Runtime, artifact_digest: str) -
         "backend": runtime.backend,
         "nodeSelector": runtime.node_selector,
     }
+    return digest_of(words)[:KEY_LENGTH]
+
+
+def retuning_key(base: str, epoch: int, asked_at: float, traffic: Traffic) -> str:
+    """The key of a tuning that a running service has given reason for.
+
+    ``base``: the key of the tuning that the spec asks for. Reasons pass, and may come back: each
+    is a measurement of its own.
+    """
+    words = {"base": base, "epoch": epoch, "askedAt": int(asked_at), "traffic": traffic}
     return digest_of(words)[:KEY_LENGTH]

@@ -124,9 +124,14 @@ def reload_words(memory: PodMemory) -> str:
 
 def misfit_words(plan: MemoryPlan) -> str:
     """Why a measured setting is not served."""
+    return f"{needs_words(plan)}. Until then single rows are served"
+
+
+def needs_words(plan: MemoryPlan) -> str:
+    """What a setting that does not fit would need."""
     return (
         f"the setting that was measured needs {_mebibytes(plan.request_bytes)}, more than"
-        f" {LIMIT_FIELD}; raise it. Until then single rows are served"
+        f" {LIMIT_FIELD}; raise it"
     )
 
 

@@ -25,6 +25,7 @@ class PodSeen:
     ``out_of_memory``: a container of it was killed for its memory. ``memory_request_bytes``,
     ``memory_limit_bytes``: of its container that runs on, 0 for none.
     ``index``: which one of its Job's pods, 0 where there is one only.
+    ``address``: its IP, empty while it has none.
     """
 
     name: str
@@ -39,6 +40,8 @@ class PodSeen:
     restarts: int = 0
     index: int = 0
     ended_at: datetime | None = None
+    address: str = ""
+    deleting: bool = False
     out_of_memory: bool = False
     memory_request_bytes: int = 0
     memory_limit_bytes: int = 0
@@ -70,6 +73,8 @@ class JobSeen:
 class DeploymentSeen:
     """The serving Deployment; keys of what it serves come from its annotations.
 
+    ``pods_key``: of the pods' template; ``rollout``: the configuration that its rollout began
+    with, which names the ConfigMap; ``sized_by``: the tuning that its memory comes from.
     ``memory_raised``: the plan of memory that was too little, by name (``plan/memory.py``).
     """
 
@@ -81,7 +86,15 @@ class DeploymentSeen:
     build_key: str
     tuning_key: str
     config_key: str
+    pods_key: str = ""
+    rollout: str = ""
+    sized_by: str = ""
     memory_raised: str = ""
+
+    @property
+    def one_template(self) -> bool:
+        """All pods that there are run the newest template."""
+        return self.generation_observed and self.updated == self.current
 
     @property
     def rolled_out(self) -> bool:
@@ -92,23 +105,31 @@ class DeploymentSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigMapSeen:
-    """A ConfigMap of ours. ``kind``: build or tune for a result, empty for a configuration."""
+    """A ConfigMap of ours. ``kind``: build or tune for a result, empty for a configuration.
+
+    ``holds``: key of the configuration that is in it now.
+    """
 
     name: str
     kind: str
     key: str
     created_at: datetime
+    holds: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Children:
-    """Everything of one service that the cluster holds."""
+    """Everything of one service that the cluster holds.
+
+    ``tuning_state``: what was remembered of its tuning, JSON; empty for nothing.
+    """
 
     jobs: tuple[JobSeen, ...]
     results: Mapping[tuple[str, str], str]
     deployment: DeploymentSeen | None
     pods: tuple[PodSeen, ...]
     config_maps: tuple[ConfigMapSeen, ...] = ()
+    tuning_state: str = ""
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -136,6 +157,7 @@ def parse_children(
         deployment=next((parse_deployment(item) for item in deployments), None),
         pods=tuple(pod for pod in seen_pods if pod.component == names.SERVING),
         config_maps=tuple(_config_map(item) for item in maps),
+        tuning_state=next(filter(None, (_tuning_state(item) for item in maps)), ""),
     )
 
 
@@ -158,7 +180,13 @@ def _config_map(item: Mapping[str, Any]) -> ConfigMapSeen:
         kind=labels.get(names.KIND_LABEL, ""),
         key=labels.get(names.KEY_LABEL, ""),
         created_at=_created(item),
+        holds=item["metadata"].get("annotations", {}).get(names.CONFIG_ANNOTATION, ""),
     )
+
+
+def _tuning_state(item: Mapping[str, Any]) -> str:
+    kind = item["metadata"].get("labels", {}).get(names.KIND_LABEL)
+    return str((item.get("data") or {}).get(names.STATE_FILE, "")) if kind == names.STATE else ""
 
 
 def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
@@ -174,6 +202,9 @@ def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
         build_key=annotations.get(names.BUILD_KEY_ANNOTATION, ""),
         tuning_key=annotations.get(names.TUNING_KEY_ANNOTATION, ""),
         config_key=annotations.get(names.CONFIG_ANNOTATION, ""),
+        pods_key=annotations.get(names.PODS_ANNOTATION, ""),
+        rollout=annotations.get(names.ROLLOUT_ANNOTATION, ""),
+        sized_by=annotations.get(names.SIZED_ANNOTATION, ""),
         memory_raised=annotations.get(names.MEMORY_RAISED_ANNOTATION, ""),
     )
 
@@ -230,6 +261,8 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         restarts=sum(c.get("restartCount", 0) for c in containers),
         index=int(labels.get("batch.kubernetes.io/job-completion-index", "0")),
         ended_at=parse_time(ended.get("finishedAt")),
+        address=status.get("podIP", ""),
+        deleting="deletionTimestamp" in meta,
         out_of_memory=any(end.get("reason") == OOM_KILLED for end in _ends(containers)),
         memory_request_bytes=_memory(item, "requests"),
         memory_limit_bytes=_memory(item, "limits"),

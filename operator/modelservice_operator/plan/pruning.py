@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from modelservice_operator.api import names
+
 from .observed import Children
 from .service_plan import Plan
 
@@ -20,8 +22,9 @@ def obsolete_config_maps(plan: Plan, children: Children) -> tuple[str, ...]:
         return ()
     if deployment.config_key != plan.serving.config_key:
         return ()
-    used = {deployment.build_key, deployment.tuning_key, deployment.config_key, plan.build.key}
-    used |= {plan.tune.key} if plan.tune else set()
+    used = {deployment.build_key, deployment.tuning_key, deployment.rollout, deployment.sized_by}
+    used |= {stage.key for stage in plan.stages} | {plan.remembered.base}
     idle = [item for item in children.config_maps if item.key not in used]
-    results = sorted((i for i in idle if i.kind), key=lambda i: i.created_at, reverse=True)
+    old = [item for item in idle if item.kind in {names.BUILD, names.TUNE}]
+    results = sorted(old, key=lambda i: i.created_at, reverse=True)
     return tuple(i.name for i in [*(i for i in idle if not i.kind), *results[KEPT_RESULTS:]])

@@ -138,8 +138,8 @@ def _desired(verdict: Verdict | None, previous: Mapping[str, Any], replicas: int
 def _job(facts: Facts) -> dict[str, Any] | None:
     if facts.plan is None:
         return None
-    for stage in (facts.plan.build, facts.plan.tune):
-        if stage is not None and isinstance(stage.step, Running):
+    for stage in facts.plan.stages:
+        if isinstance(stage.step, Running):
             return {"name": stage.step.job.name, "kind": stage.kind, "progress": facts.progress}
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from modelservice_operator.api import names
@@ -22,6 +22,8 @@ from .jobs import Finished, JobResult, Start, Step, next_step, parse_result
 from .keys import build_key, tuning_key
 from .memory import after_kills
 from .observed import RUNNING, Children, JobSeen
+from .remembered import Remembered
+from .retuning import conclude
 from .serving import (
     ServingPlan,
     Version,
@@ -61,7 +63,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done for one service, in values."""
+    """What is to be done for one service, in values.
+
+    ``tune``: the tuning that is to serve; ``retune``: one that is under way for a running service.
+    ``serving``: the target; ``deployed``: what the Deployment says that serves, and ``sized``: the
+    plan that its pods' memory comes from. ``remembered``: with the end of a retuning in it.
+    """
 
     build: Stage
     tune: Stage | None
@@ -69,6 +76,16 @@ class Plan:
     start_build: BuildRequest | None
     start_tune: TuneRequest | None
     obsolete_jobs: tuple[str, ...]
+    retune: Stage | None = None
+    deployed: ServingPlan | None = None
+    sized: ServingPlan | None = None
+    remembered: Remembered = field(default_factory=Remembered)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All that there are, each once."""
+        parts = (self.build, self.tune, self.retune)
+        return tuple({stage.key: stage for stage in parts if stage is not None}.values())
 
 
 def resolve(
@@ -93,21 +110,49 @@ def resolve(
     )
 
 
-def make_plan(wanted: Wanted, children: Children, settings: Settings, now: datetime) -> Plan:
+def make_plan(
+    wanted: Wanted,
+    children: Children,
+    settings: Settings,
+    now: datetime,
+    remembered: Remembered | None = None,
+) -> Plan:
     """Decide everything about one service except its replica count."""
     key = build_key(wanted.spec, wanted.store, wanted.runtime, wanted.annotations)
     build = _stage(names.BUILD, key, children, settings, now)
-    deployed = _deployed(children)
+    seen = children.deployment
+    deployed = _version(children, seen.tuning_key) if seen else None
     newest = _built(build) or deployed
-    tune = _tune_stage(wanted, newest, children, settings, now)
+    base = tuning_key(wanted.spec, wanted.runtime, newest.artifact.digest) if newest else ""
+    remembered = (remembered or Remembered()).about(base)
+    retune = _retune_stage(remembered, children, settings, now)
+    if retune is not None and isinstance(retune.result, TuneResult):
+        remembered = conclude(
+            remembered,
+            retune.result,
+            memory_limit=serving_memory_limit(wanted.spec),
+            now=now.timestamp(),
+            settings=settings.tuning,
+        )
+    elif remembered.chosen and _kept(children, names.TUNE, remembered.chosen) is None:
+        remembered = dataclasses.replace(remembered, chosen="")  # someone deleted its result
+    tune = _tune_stage(remembered, retune, children, settings, now)
     version = choose_version(_tuned(newest, tune), deployed)
+    serving, current = (_serving(wanted, item, children) for item in (version, deployed))
+    if serving is not None and current is not None and serving.config_key in remembered.rejected:
+        serving = current
     return Plan(
         build=build,
         tune=tune,
-        serving=_serving(wanted, version, children),
+        serving=serving,
         start_build=_build_request(wanted, build),
-        start_tune=_tune_request(wanted, newest, deployed, tune),
-        obsolete_jobs=obsolete_jobs(children, build, tune),
+        start_tune=_tune_request(wanted, newest, deployed, tune)
+        or _retune_request(wanted, newest, retune, remembered),
+        obsolete_jobs=obsolete_jobs(children, build, tune, retune),
+        retune=retune,
+        deployed=current,
+        sized=_serving(wanted, _version(children, seen.sized_by), children) if seen else None,
+        remembered=remembered,
     )
 
 
@@ -137,29 +182,44 @@ def _built(build: Stage) -> Version | None:
     return None
 
 
-def _deployed(children: Children) -> Version | None:
+def _version(children: Children, tuning: str) -> Version | None:
+    """The artifact that the Deployment serves, with the tuning of that key."""
     if children.deployment is None:
         return None
     built = _kept(children, names.BUILD, children.deployment.build_key)
     if not isinstance(built, BuildResult) or built.artifact is None:
         return None
-    tuned = _kept(children, names.TUNE, children.deployment.tuning_key)
+    tuned = _kept(children, names.TUNE, tuning)
     profile = tuned.profile if isinstance(tuned, TuneResult) else None
     return Version(
         artifact=built.artifact,
         build_key=children.deployment.build_key,
         profile=profile,
-        tuning_key=children.deployment.tuning_key if profile else "",
+        tuning_key=tuning if profile else "",
     )
 
 
 def _tune_stage(
-    wanted: Wanted, newest: Version | None, children: Children, settings: Settings, now: datetime
+    remembered: Remembered,
+    retune: Stage | None,
+    children: Children,
+    settings: Settings,
+    now: datetime,
 ) -> Stage | None:
-    if newest is None:
+    """The tuning that is to serve: the spec's, or the retuning that was chosen over it."""
+    if not remembered.base:
         return None
-    key = tuning_key(wanted.spec, wanted.runtime, newest.artifact.digest)
-    return _stage(names.TUNE, key, children, settings, now)
+    if remembered.chosen and retune is not None and retune.key == remembered.chosen:
+        return retune
+    return _stage(names.TUNE, remembered.chosen or remembered.base, children, settings, now)
+
+
+def _retune_stage(
+    remembered: Remembered, children: Children, settings: Settings, now: datetime
+) -> Stage | None:
+    if remembered.retune is None:
+        return None
+    return _stage(names.TUNE, remembered.retune.key, children, settings, now)
 
 
 def _tuned(newest: Version | None, tune: Stage | None) -> Version | None:
@@ -225,9 +285,22 @@ def _tune_request(
     )
 
 
-def obsolete_jobs(children: Children, build: Stage, tune: Stage | None) -> tuple[str, ...]:
+def _retune_request(
+    wanted: Wanted, newest: Version | None, stage: Stage | None, remembered: Remembered
+) -> TuneRequest | None:
+    """As the spec's own tuning, for the traffic observed, and compared with what serves."""
+    request, retune = _tune_request(wanted, newest, None, stage), remembered.retune
+    if request is None or retune is None:
+        return None
+    return dataclasses.replace(request, traffic=retune.traffic, current=retune.current)
+
+
+def obsolete_jobs(
+    children: Children, build: Stage, tune: Stage | None, retune: Stage | None = None
+) -> tuple[str, ...]:
     """Names of the Jobs to delete: pods of theirs still run, and nobody waits for the outcome."""
-    stages = {(stage.kind, stage.key): stage for stage in (build, tune) if stage is not None}
+    parts = (build, tune, retune)
+    stages = {(stage.kind, stage.key): stage for stage in parts if stage is not None}
     newest: dict[tuple[str, str], int] = {}
     for job in children.jobs:
         newest[job.kind, job.key] = max(job.attempt, newest.get((job.kind, job.key), 0))

@@ -45,7 +45,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingPlan:
-    """What the Deployment is to run. ``config_key`` names the configuration's ConfigMap.
+    """What the Deployment is to run. ``config_key`` names the configuration, which carries it.
 
     ``unfit``: what a measured setting needs that is not served because it is more than the limit.
     """
@@ -90,13 +90,34 @@ def plan_serving(
     config = _config(name, version, tuned or runnable[0], runtime, spec)
     plan = version.profile.memory if version.profile else None
     words = {"config": render_pbtxt(config), "artifact": version.artifact.digest}
+    key = digest_of(words)[:KEY_LENGTH]
     return ServingPlan(
         version=version,
-        config=config,
-        config_key=digest_of(words)[:KEY_LENGTH],
+        config=dataclasses.replace(config, key=key),
+        config_key=key,
         memory=plan_memory(plan, asked=serving_memory_request(spec), limit=limit),
         unfit=unfit,
     )
+
+
+#: Two measurements of the same need differ by as much; the head-room is made for it.
+SAME_SIZE = 1.1
+_SIZES = ("request_bytes", "limit_bytes", "shared_memory_bytes", "gpu_bytes")
+
+
+def sizing_plan(target: ServingPlan, sized: ServingPlan | None) -> ServingPlan:
+    """The plan whose memory the pods have: the one that sized them, while the target fits into it.
+
+    Requests and limits are part of the pods' template: a setting that needs a little more or less
+    would else replace all pods. Memory that was raised after a kill is no plan, and ends with it.
+    """
+    wants, has = target.version.profile, sized.version.profile if sized else None
+    if sized is None or wants is None or has is None or sized.memory.raised:
+        return target
+    if sized.version.artifact.digest != target.version.artifact.digest:
+        return target
+    pairs = [(getattr(wants.memory, name), getattr(has.memory, name)) for name in _SIZES]
+    return sized if all(more <= SAME_SIZE * less for more, less in pairs) else target
 
 
 def served_setting(deployed: Version | None, artifact: ArtifactSummary) -> ServedSetting | None:
@@ -107,6 +128,11 @@ def served_setting(deployed: Version | None, artifact: ArtifactSummary) -> Serve
     profile = deployed.profile if deployed else None
     if profile is None or profile.variant not in {item.name for item in artifact.variants}:
         return None
+    return setting_of(profile)
+
+
+def setting_of(profile: Profile) -> ServedSetting:
+    """What of a profile is served."""
     return ServedSetting(
         variant=profile.variant,
         max_batch_size=profile.max_batch_size,

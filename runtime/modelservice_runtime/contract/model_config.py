@@ -31,6 +31,8 @@ RUNTIME_ENGINES = {
 }
 _OWN_BACKEND = {ONNXRUNTIME: ONNXRUNTIME_BACKEND, TENSORRT: TENSORRT_BACKEND}
 RUNNER_FILE = "model.py"
+#: The parameter that carries a configuration's key.
+CONFIG_KEY = "config_key"
 
 
 class BackendError(ValueError):
@@ -61,6 +63,7 @@ class ModelConfig:
     ``warmup_batch_sizes``: each runs on every instance before the model is ready, with the
     artifact's sample (files ``warmup/<input name>``, one row each, shaped ``warmup_inputs``).
     ``gpu``: instances run on a GPU; a TensorRT engine does in any case.
+    ``key``: names this configuration, so that Triton itself tells what it serves; empty for none.
     ``response_cache``: answers are kept; where, a flag of the server says (``--cache-config``).
     ``cuda_graphs``: of a TensorRT engine; others have no use for it.
     ``priority_levels``: that requests may name, 1 first; 0 for none. All wait equally long, and
@@ -83,6 +86,7 @@ class ModelConfig:
     warmup_batch_sizes: tuple[int, ...] = ()
     warmup_inputs: tuple[TensorSpec, ...] = ()
     gpu: bool = False
+    key: str = ""
     response_cache: bool = False
     cuda_graphs: bool = False
     priority_levels: int = 0
@@ -209,7 +213,7 @@ def _extras(config: ModelConfig) -> list[str]:
 
 def _parameters(config: ModelConfig) -> list[str]:
     # Triton's own backends look for what they know and leave the rest alone.
-    pairs = {
+    pairs: dict[str, object] = {
         "intra_op_thread_count": config.threads,
         "inter_op_thread_count": 1,
         "variant": config.variant,
@@ -217,6 +221,8 @@ def _parameters(config: ModelConfig) -> list[str]:
         "precision": config.precision,
         "model_file": config.model_file,
     }
+    if config.key:
+        pairs[CONFIG_KEY] = config.key
     return [
         f"parameters {{ key: {_quoted(key)} value {{ string_value: {_quoted(str(value))} }} }}"
         for key, value in pairs.items()

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelservice_runtime.contract.admin import ADMIN_HEADER
+
 PROGRAM = "tritonserver"
 #: Closed to everyone who does not know the key: they change, or slow down, what all clients get.
 RESTRICTED_APIS = ("model-repository", "shared-memory", "trace", "logging")
 #: Name of the header (HTTP) or metadata field (gRPC) that carries the key.
-RESTRICTION_HEADER = "modelservice-admin-key"
+RESTRICTION_HEADER = ADMIN_HEADER
 #: Triton puts this before the name on gRPC.
 GRPC_HEADER_PREFIX = "triton-grpc-protocol-"
 

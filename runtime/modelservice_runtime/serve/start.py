@@ -1,7 +1,7 @@
 r"""The start wrapper of the Triton container: lays the repository out, then becomes Triton.
 
     python -m modelservice_runtime.serve.start --artifact DIR --config FILE --repository DIR \
-        --model NAME [-- more tritonserver flags]
+        --model NAME [--admin-key-file FILE] [-- more tritonserver flags]
 
 An init container does not run again when a container restarts, this does: what the ConfigMap
 says now is what Triton starts with.
@@ -31,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Become Triton; returns (an exit code) only if that cannot be."""
     options = _parser().parse_args(arguments)
     try:
-        words = prepare(options.artifact, options.config, options.repository, options.model)
+        words = prepare(
+            options.artifact,
+            options.config,
+            options.repository,
+            options.model,
+            admin_key(options.admin_key_file),
+        )
     except LayoutError as error:
         say_why(str(error), options.message_file)
         return exit_codes.USER_ERROR
@@ -41,10 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _become(command(words, options.flags), options.message_file)
 
 
-def prepare(artifact: Path, config: Path, repository: Path, model: str) -> ServerPlan:
-    """Lay the repository out and say how Triton is to be started.
-
-    The key of the restricted APIs is made up at each start and told to nobody: they are closed.
+def prepare(artifact: Path, config: Path, repository: Path, model: str, key: str) -> ServerPlan:
+    """Lay the repository out and say how Triton is to be started; ``key``: of the closed APIs.
 
     Raises:
         LayoutError: the artifact or the configuration does not fit.
@@ -57,9 +61,18 @@ def prepare(artifact: Path, config: Path, repository: Path, model: str) -> Serve
         repository=repository,
         model=model,
         endpoint=Endpoint(),
-        admin_key=secrets.token_urlsafe(24),
+        admin_key=key,
         shared_memory_prefix=prefix,
     )
+
+
+def admin_key(file: Path | None) -> str:
+    """What ``file`` holds; without it a key that is told to nobody: the APIs are closed to all."""
+    try:
+        key = file.read_text().strip() if file is not None else ""
+    except OSError:
+        key = ""  # its Secret is gone: the pod serves all the same, and is replaced, not reloaded
+    return key or secrets.token_urlsafe(24)
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", required=True, type=Path, help="the config.pbtxt to serve with")
     parser.add_argument("--repository", required=True, type=Path, help="folder for Triton")
     parser.add_argument("--model", required=True, help="name of the model")
+    parser.add_argument(
+        "--admin-key-file", type=Path, help="key of the closed APIs, if there is one"
+    )
     add_message_file(parser)
     parser.add_argument("flags", nargs="*", help="after --: more flags for tritonserver")
     return parser

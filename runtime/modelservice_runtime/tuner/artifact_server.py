@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelservice_runtime.contract.model_config import ModelConfig
 
@@ -18,11 +18,12 @@ from .statistics import Counters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactServer:
-    """``config``: of a setting, for Triton. ``model``: its name there."""
+    """``config``: of a setting, for Triton. ``model``: its name there. ``gpu``: it runs on one."""
 
     triton: Triton
     model: str
     config: Callable[[Setting], ModelConfig]
+    gpu: bool = False
 
     def serve(self, setting: Setting, deadline: Deadline) -> None:
         """See ``bench.Server``."""
@@ -39,4 +40,8 @@ class ArtifactServer:
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
         pid = self.triton.pid
-        return None if pid is None else family_use(pid, self.triton.shared_bytes)
+        use = None if pid is None else family_use(pid, self.triton.shared_bytes)
+        if use is None or not self.gpu:
+            return use
+        used, total = statistics.read_gpu_memory(f"{LOOPBACK}:{self.triton.ports.metrics}")
+        return replace(use, gpu=used, gpu_total=total)

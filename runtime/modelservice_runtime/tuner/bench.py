@@ -21,6 +21,7 @@ from .errors import (
     UserError,
 )
 from .load_runs import LoadGenerator
+from .memory_plan import Observation
 from .memory_use import MemoryUse
 from .parsing import Measurement
 from .runs import Run, timeout
@@ -81,6 +82,21 @@ class Bench:
     samples: list[Sample] = field(default_factory=list)
     load_seconds: float = 0.0
     runs: int = 0
+
+    def memory(self) -> tuple[Observation, ...]:
+        """What each measured setting was seen to need, in order; nothing where that is unknown."""
+        return tuple(
+            Observation(
+                setting=sample.setting,
+                server_bytes=sample.memory.server,
+                instance_bytes=sample.memory.instances,
+                shared_bytes=sample.memory.shared,
+                gpu_bytes=sample.memory.gpu,
+                gpu_total=sample.memory.gpu_total,
+            )
+            for sample in self.samples
+            if sample.memory is not None
+        )
 
     def first(self, setting: Setting, run: Run) -> Sample:
         """The measurement without which there is nothing to say.

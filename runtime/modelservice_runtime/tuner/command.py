@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -107,6 +108,7 @@ def question_of(options: argparse.Namespace) -> Question:
     Raises:
         UserError: they contradict each other, or the trace is none.
     """
+    _check(options)
     traffic = _traffic(options)
     trace = None
     if options.trace is not None:
@@ -127,6 +129,16 @@ def question_of(options: argparse.Namespace) -> Question:
         memory_bytes=options.memory_limit_mib << 20,
         trace=trace,
     )
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.closed_loop and options.trace is not None:
+        words = "--closed-loop and --trace: requests come by answers or by a trace, not by both"
+        raise errors.UserError(errors.REQUEST_INVALID, words)
+    largest = max(share.rows for share in options.rows_per_request)
+    if largest > options.max_batch:
+        words = f"requests of {largest} rows need a --max-batch of as many, not {options.max_batch}"
+        raise errors.UserError(errors.REQUEST_INVALID, words)
 
 
 def _traffic(options: argparse.Namespace) -> Traffic:
@@ -180,12 +192,10 @@ def numbers_per_row(config: Mapping[str, Any]) -> int:
 def _numbers(tensors: Any) -> int:  # noqa: ANN401 - JSON
     total = 0
     for tensor in tensors:
-        size = 1
-        for dim in tensor.get("dims", ()):
-            size *= int(dim)
-        if size <= 0:
+        dims = [int(dim) for dim in tensor.get("dims", ())]
+        if any(dim <= 0 for dim in dims):
             return 0
-        total += size
+        total += math.prod(dims)
     return total
 
 

@@ -31,6 +31,8 @@ RUN_SHARE = 0.2
 LEAST_ROUNDS, MOST_ROUNDS = 2, 4
 #: Loaded a little below what it should carry: beyond it all turns at once, which tells less.
 BELOW_SHARE = 0.95
+#: Two speeds of a noisy machine differ by as many times its noise, and mean nothing.
+NOISES = 2.0
 #: A rate that the load generator cannot keep up with is lowered to this share of it.
 SLOWER_SHARE = 0.85
 #: After a round, what carries less than this of the best is out.
@@ -52,14 +54,17 @@ class Confirming:
     searched_further: bool = False
     _bases: dict[Setting, Candidate] = field(default_factory=dict)
 
-    def best(self, order: Sequence[Candidate], deadline: Deadline) -> Candidate | None:
+    def best(
+        self, order: Sequence[Candidate], deadline: Deadline, noise: float = 0.0
+    ) -> Candidate | None:
         """The setting to serve with, as measured; None where none keeps the goal.
 
-        ``order``: simulated, the best first.
+        ``order``: simulated, the best first. ``noise``: share by which the machine's speed
+        scatters: a difference that it explains is not the model's.
         """
         hopes = list(finalists(order, self.question))
         hopes = self._rounds(hopes, deadline)
-        if self._disagree() and hopes:
+        if self._disagree(noise) and hopes:
             hopes = self._further(order, hopes, deadline)
         return hopes[0] if hopes else None
 
@@ -148,9 +153,12 @@ class Confirming:
         self._bases.setdefault(candidate.setting, candidate)
         return self._bases[candidate.setting]
 
-    def _disagree(self) -> bool:
+    def _disagree(self, noise: float) -> bool:
         """Whether the model was wrong about most of what was measured."""
-        wrong = [not fit.agrees for fit in self.first_fits.values()]
+        wrong = [
+            not fit.agrees and abs(fit.speed - 1) > NOISES * noise
+            for fit in self.first_fits.values()
+        ]
         return bool(wrong) and sum(wrong) * 2 > len(wrong)
 
     def _further(

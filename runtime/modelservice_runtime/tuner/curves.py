@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from statistics import median
 
 from modelservice_runtime.contract.requests import LatencyObjective
 
-from . import runs
+from . import curve, runs
 from .bench import Bench, Sample
 from .deadline import Deadline
 from .errors import LoadFailed, TritonDied, TuneError, UserError
 from .figures import figure
 from .measured_option import MeasuredOption
-from .memory_plan import Observation
 from .progress import say
 from .question import Question
 from .search import simulated, space
@@ -50,7 +50,6 @@ class Curves:
     variants: tuple[str, ...]
     options: dict[Option, MeasuredOption] = field(default_factory=dict)
     alone_ms: dict[str, float] = field(default_factory=dict)
-    memory: list[Observation] = field(default_factory=list)
 
     def measure(self, deadline: Deadline) -> None:
         """All that there is time for.
@@ -98,6 +97,11 @@ class Curves:
             if model is not None:
                 found[option] = model
         return {option: found[option] for option in self.options if option in found}
+
+    def noise(self) -> float:
+        """By which share the machine's speed scatters, over the options that were loaded."""
+        seen = [curve.noise(one.windows) for one in self.options.values() if one.busy]
+        return median(seen) if seen else 0.0
 
     def loaded(self) -> dict[Option, ServiceTime]:
         """Those of them that were seen under load: what is known of lone rows alone is a guess."""
@@ -167,12 +171,8 @@ class Curves:
 
     def _once(self, setting: Setting, run: runs.Run, deadline: Deadline) -> Sample | None:
         if self.alone_ms:
-            sample = self.bench.measure(setting, run, deadline)
-        else:
-            sample = self.bench.first(setting, run)
-        if sample is not None:
-            self._remember(sample)
-        return sample
+            return self.bench.measure(setting, run, deadline)
+        return self.bench.first(setting, run)
 
     def _option(self, option: Option, deadline: Deadline) -> None:
         seen = self._seen(option)
@@ -196,7 +196,6 @@ class Curves:
         sample = self.bench.measure(setting, run, deadline)
         if sample is None:
             return False
-        self._remember(sample)
         seen.add(sample, full=True)
         return bool(seen.busy)
 
@@ -210,7 +209,6 @@ class Curves:
         sample = self.bench.measure(setting, runs.open_loop(requests), deadline)
         if sample is None:
             return False
-        self._remember(sample)
         seen.add(sample)
         return True
 
@@ -283,17 +281,6 @@ class Curves:
                 self.options[option].spread = alone.spread
                 self.options[option].overhead_ms = alone.overhead_ms
         return self.options[option]
-
-    def _remember(self, sample: Sample) -> None:
-        if sample.memory is not None:
-            self.memory.append(
-                Observation(
-                    setting=sample.setting,
-                    server_bytes=sample.memory.server,
-                    instance_bytes=sample.memory.instances,
-                    shared_bytes=sample.memory.shared,
-                )
-            )
 
     def _say(self, setting: Setting, seen: MeasuredOption) -> None:
         points = seen.points

@@ -91,6 +91,7 @@ def tune(
             triton=triton,
             model=request.name,
             config=lambda setting: _config(request, manifest, setting),
+            gpu=has_gpu(),
         )
         bench = Bench(server=server, load=load, deadline=deadline, notes=list(here.notes))
         tuning = Tuning(
@@ -178,7 +179,7 @@ def _question(request: TuneRequest) -> Question:
     return Question(
         objective=request.objective,
         traffic=request.traffic,
-        limits=Limits(cpu=request.cpu, max_batch_size=request.max_batch_size),
+        limits=Limits(cpu=request.cpu, max_batch_size=request.max_batch_size, gpu=has_gpu()),
         memory_bytes=request.memory_limit_bytes,
         trace=read_trace(request.traffic.trace_uri) if request.traffic.trace_uri else None,
     )

@@ -65,6 +65,8 @@ def decide(tuned: Tuned, place: Place) -> Decided:
     goal = tuned.question.goal.seconds
     service, setting = tuned.chosen.service, tuned.chosen.setting
     timeout = queue_timeout(goal, service, setting.max_batch_size) if tuned.met else 0.0
+    # Triton refuses whoever waits for others longer than that, too; and it may wake late.
+    timeout = max(timeout, 2 * setting.queue_delay_microseconds / 1e6)
     return Decided(
         queue_timeout_microseconds=max(1, int(timeout * 1e6)) if tuned.met else 0,
         response_cache_bytes=_cache_bytes(tuned, place),

@@ -20,6 +20,8 @@ MIB = 1 << 20
 PREDICTION_MARGIN = 1.06
 #: The peak was seen once, on one machine, in minutes.
 HEADROOM = 1.2
+#: Triton loads no model beyond this share of a GPU, and no setting is planned beyond it.
+GPU_SHARE = 0.9
 #: Requests are rounded up to this.
 STEP = 64 * MIB
 #: The least for /dev/shm; it grows by whole regions, so what was seen is doubled.
@@ -31,13 +33,15 @@ SHARED_MEMORY_HEADROOM = 2.0
 class Observation:
     """A setting that was loaded: bytes of the server, and of all instances together.
 
-    ``shared_bytes``: of them in /dev/shm.
+    ``shared_bytes``: of them in /dev/shm. ``gpu_bytes``: used of ``gpu_total`` on the device.
     """
 
     setting: Setting
     server_bytes: int
     instance_bytes: int
     shared_bytes: int = 0
+    gpu_bytes: int = 0
+    gpu_total: int = 0
 
     @property
     def total(self) -> int:
@@ -117,6 +121,18 @@ def observed(seen: Sequence[Observation], setting: Setting, peak_bytes: int) -> 
     return Observation(setting=setting, server_bytes=0, instance_bytes=peak_bytes)
 
 
+def gpu_misfit(setting: Setting, seen: Sequence[Observation]) -> str:
+    """Why a setting would not fit on the GPU, as if each instance needed as much as the largest."""
+    known = [item for item in seen if item.gpu_total]
+    if not known:
+        return ""
+    each = max(item.gpu_bytes / item.setting.option.instances for item in known)
+    needed, allowed = each * setting.option.instances, GPU_SHARE * known[-1].gpu_total
+    if needed <= allowed:
+        return ""
+    return f"it would need {needed / MIB:.0f} MiB of the GPU's {allowed / MIB:.0f} MiB"
+
+
 def plan(
     measured: Observation, peak_bytes: int, *, allowed_bytes: int = 0, cache_bytes: int = 0
 ) -> MemoryPlan:
@@ -136,6 +152,8 @@ def plan(
         request_bytes=request,
         limit_bytes=rounded_up((peak + measured.instance_bytes) * HEADROOM),
         shared_memory_bytes=max(SHARED_MEMORY_LEAST, shared),
+        gpu_bytes=measured.gpu_bytes,
+        gpu_load_limit=GPU_SHARE if measured.gpu_total else 0.0,
     )
 
 

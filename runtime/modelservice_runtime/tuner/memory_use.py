@@ -14,11 +14,16 @@ _SHOWN = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryUse:
-    """Bytes of the server itself and of its model's instances; of both in /dev/shm."""
+    """Bytes of the server itself and of its model's instances; of both in /dev/shm.
+
+    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one.
+    """
 
     server: int
     instances: int
     shared: int = 0
+    gpu: int = 0
+    gpu_total: int = 0
 
 
 def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:

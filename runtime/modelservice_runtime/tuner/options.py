@@ -23,7 +23,7 @@ def rows_per_request(text: str) -> tuple[RowsShare, ...]:
             raise argparse.ArgumentTypeError(f"{part!r} is not ROWS:PERCENT") from error
     if any(share.rows < 1 or share.percent <= 0 for share in shares):
         raise argparse.ArgumentTypeError(f"{text!r}: rows and percents must be positive")
-    if abs(sum(share.percent for share in shares) - 100) > 0.01:  # noqa: PLR2004 - rounding
+    if not abs(sum(share.percent for share in shares) - 100) <= 0.01:  # noqa: PLR2004 - rounding
         raise argparse.ArgumentTypeError(f"{text!r}: the percents do not add up to 100")
     return tuple(shares)
 
@@ -37,24 +37,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--percentile", type=_percentile, default=99.0, help="of the goal (default: %(default)s)"
     )
-    group.add_argument("--max-batch", type=int, default=16, help="default: %(default)s")
-    group.add_argument("--max-instances", type=int, default=0, help="default: cores + 1")
-    group.add_argument("--max-threads", type=int, default=0, help="default: cores")
-    group.add_argument("--cpu", type=float, default=0.0, help="cores of the server (default: all)")
-    group.add_argument("--rows-per-second", type=float, default=0.0, help="expected rate")
+    group.add_argument("--max-batch", type=_count_from_one, default=16, help="default: %(default)s")
+    group.add_argument("--max-instances", type=_count, default=0, help="default: cores + 1")
+    group.add_argument("--max-threads", type=_count, default=0, help="default: cores")
+    group.add_argument(
+        "--cpu", type=_amount, default=0.0, help="cores of the server (default: all)"
+    )
+    group.add_argument("--rows-per-second", type=_amount, default=0.0, help="expected rate")
     group.add_argument(
         "--rows-per-request",
         type=rows_per_request,
         default=SINGLE_ROWS,
         help="such as 1:80,8:20 (percents; default: single rows)",
     )
-    group.add_argument("--repeated-percent", type=float, default=0.0, help="default: %(default)s")
-    group.add_argument("--closed-loop", type=int, default=0, help="so many clients that wait")
+    group.add_argument("--repeated-percent", type=_share, default=0.0, help="default: %(default)s")
+    group.add_argument("--closed-loop", type=_count, default=0, help="so many clients that wait")
     group.add_argument("--trace", type=Path, help="CSV with the columns seconds and requests")
     group.add_argument("--input-data", type=Path, help="perf_analyzer's JSON (default: random)")
     group.add_argument("--admin-key", default="", help="of Triton's restricted APIs")
-    group.add_argument("--server-pid", type=int, default=0, help="to measure its memory, if local")
-    group.add_argument("--memory-limit-mib", type=int, default=0, help="of the server")
+    group.add_argument(
+        "--server-pid", type=_count, default=0, help="to measure its memory, if local"
+    )
+    group.add_argument("--memory-limit-mib", type=_count, default=0, help="of the server")
     group.add_argument("--max-seconds", type=_positive, default=300.0, help="default: %(default)s")
     group.add_argument("--apply", action="store_true", help="leave the best setting loaded")
     group.add_argument("--json", type=Path, help="write what was found to this file")
@@ -72,4 +76,32 @@ def _percentile(text: str) -> float:
     value = float(text)
     if not 50 <= value <= 99.9:  # noqa: PLR2004 - the API's own bounds
         raise argparse.ArgumentTypeError(f"{text} is not from 50 to 99.9")
+    return value
+
+
+def _amount(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:  # noqa: PLR2004 - percent
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 100")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
+def _count_from_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value

@@ -119,7 +119,7 @@ def _carried(
     service: ServiceTime, batching: Batching, question: Question, *, few: bool
 ) -> tuple[float, Outcome | None]:
     goal = question.goal
-    if question.clients:
+    if question.clients and batching.max_batch >= question.least_batch:
         rows = question.source.request_rows(_CLOSED_ANSWERS)
         outcome = closed_loop(service, batching, question.clients, rows, _CLOSED_ANSWERS)
         keeps = outcome.violations(goal.seconds) <= goal.violations

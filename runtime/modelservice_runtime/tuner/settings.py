@@ -8,6 +8,8 @@ from modelservice_runtime.contract.profile import ServedSetting
 
 #: Queue delays that are tried, as shares of the time of a full batch.
 DELAY_SHARES = (0.0, 0.25, 0.5, 1.0)
+#: Instances that share one GPU, at most; its memory mostly says fewer.
+MOST_ON_GPU = 6
 #: A queue delay beyond this share of the goal leaves too little for the rest.
 DELAY_GOAL_SHARE = 0.25
 
@@ -57,7 +59,8 @@ class Setting:
 class Limits:
     """``cpu``: cores of a replica. ``instances``, ``threads``: at most, 0 for what the cores say.
 
-    ``fixed_threads``: they cannot be changed, so that many it is (0: they can).
+    ``fixed_threads``: they cannot be changed, so that many it is (0: they can). ``gpu``: the model
+    runs on one, where instances share the device and not the cores.
     """
 
     cpu: float
@@ -65,6 +68,7 @@ class Limits:
     instances: int = 0
     threads: int = 0
     fixed_threads: int = 0
+    gpu: bool = False
 
 
 def batch_sizes(maximum: int, least: int = 1) -> tuple[int, ...]:
@@ -83,7 +87,10 @@ def first_options(limits: Limits) -> tuple[tuple[int, int], ...]:
     every way in between that uses all cores: two instances of half of them each, and so on.
     """
     cores = max(1, int(limits.cpu))
-    if limits.fixed_threads:
+    if limits.gpu:
+        # One feeds the device while the other one's kernels run.
+        pairs = [(1, 1), (2, 1)]
+    elif limits.fixed_threads:
         pairs = [(1, limits.fixed_threads), (max(1, cores), limits.fixed_threads)]
     else:
         pairs = [(1, cores), (1, 1)]
@@ -103,7 +110,7 @@ def next_instances(tried: dict[int, float], limits: Limits, gain: float) -> int 
     if not tried:
         return None
     best = max(tried, key=lambda count: tried[count])
-    most = limits.instances or max(1, int(limits.cpu)) + 1
+    most = limits.instances or (MOST_ON_GPU if limits.gpu else max(1, int(limits.cpu)) + 1)
     fewer = [value for count, value in tried.items() if count < best]
     gains = not fewer or tried[best] >= max(fewer) * (1 + gain)
     more = best + 1

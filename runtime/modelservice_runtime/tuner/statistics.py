@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Self
 INTERVAL_SECONDS = 0.1
 _TIMEOUT_SECONDS = 5.0
 _OK = 200
+_GPU_MEMORY = re.compile(r"^nv_gpu_memory_(used|total)_bytes{[^}]*} ([0-9.e+]+)$", re.MULTILINE)
 _PARTS = ("compute_input", "compute_infer", "compute_output")
 
 
@@ -69,7 +71,7 @@ def parse_counters(document: Mapping[str, Any], at: float) -> Counters:
             queue_ns=int(totals["queue"]["ns"]),
             rows=int(stats["inference_count"]),
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"Triton's statistics cannot be read: {error!r}") from error
 
 
@@ -93,10 +95,21 @@ def difference(before: Counters, after: Counters) -> Counters:
 
 
 def windows(readings: Sequence[Counters]) -> tuple[Counters, ...]:
-    """What happened between each two readings, those in which nothing did left out."""
+    """What happened between each two readings, those in which nothing did left out.
+
+    So is one in which the model was loaded anew: it counts from nothing then.
+    """
     pairs = itertools.pairwise(readings)
-    found = (difference(before, after) for before, after in pairs)
+    found = (difference(before, after) for before, after in pairs if _goes_on(before, after))
     return tuple(window for window in found if window.count > 0)
+
+
+def _goes_on(before: Counters, after: Counters) -> bool:
+    executions = all(
+        after.executions.get(size, (0, 0))[0] >= number
+        for size, (number, _) in before.executions.items()
+    )
+    return executions and after.requests >= before.requests and after.rows >= before.rows
 
 
 def total(parts: Sequence[Counters]) -> Counters:
@@ -134,6 +147,26 @@ def read(address: str, model: str) -> Counters:
     if answer.status != _OK:
         raise ValueError(f"Triton has no statistics of {model}: HTTP {answer.status}")
     return parse_counters(json.loads(body), time.monotonic())
+
+
+def parse_gpu_memory(text: str) -> tuple[int, int]:
+    """(used, total) bytes of all GPUs in the text of Triton's metrics; zeros without a GPU."""
+    sums = {"used": 0.0, "total": 0.0}
+    for found in _GPU_MEMORY.finditer(text):
+        sums[found.group(1)] += float(found.group(2))
+    return int(sums["used"]), int(sums["total"])
+
+
+def read_gpu_memory(address: str) -> tuple[int, int]:
+    """(used, total) bytes of all GPUs, from the metrics at ``address``; zeros where unknown."""
+    connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/metrics")
+        return parse_gpu_memory(connection.getresponse().read().decode(errors="replace"))
+    except (OSError, http.client.HTTPException):
+        return 0, 0
+    finally:
+        connection.close()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from .deadline import Deadline
 from .errors import OUT_OF_MEMORY, UserError
 from .figures import figure
 from .finding_capacity import UNPROVEN_SHARE, Capacity
-from .memory_plan import MIB, misfit, predicted
+from .memory_plan import MIB, gpu_misfit, misfit, predicted
 from .outcome import Tuned
 from .progress import say
 from .question import Question
@@ -55,7 +55,10 @@ class Tuning:
         simulation_seconds = time.monotonic() - started
         say("simulating", 0.55, f"{len(order)} settings in {simulation_seconds:.1f} s")
         met = min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds
-        best = self.confirming.best(order, self.deadline.for_search()) if met else None
+        best = None
+        if met:
+            until = self.deadline.for_search()
+            best = self.confirming.best(order, until, self.curves.noise())
         capacity = self._capacity(best, order)
         chosen = capacity.candidate
         say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
@@ -70,7 +73,7 @@ class Tuning:
             trials=tuple(self.confirming.trials),
             first_fits=dict(self.confirming.first_fits),
             finalists=tuple(item.setting for item in finalists(order, self.question)),
-            memory=tuple(self.curves.memory),
+            memory=self.bench.memory(),
             samples=tuple(self.bench.samples),
             alone_ms=dict(self.curves.alone_ms),
             current=self._now(current, capacity),
@@ -133,8 +136,10 @@ class Tuning:
         return finding_capacity.strict_rate(now, self.question)
 
     def _memory(self, setting: Setting) -> tuple[int, str]:
-        parts = predicted(setting, self.curves.memory)
-        return (parts.total if parts else 0), misfit(parts, self.question.memory_bytes)
+        seen = self.bench.memory()
+        parts = predicted(setting, seen)
+        why = misfit(parts, self.question.memory_bytes) or gpu_misfit(setting, seen)
+        return (parts.total if parts else 0), why
 
     def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
         words, goal = chosen.setting.words(), self.question.goal_words()

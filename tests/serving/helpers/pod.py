@@ -62,11 +62,15 @@ def serving(variant: Variant, **settings: Any) -> ModelConfig:
 
 @dataclass(slots=True, kw_only=True)
 class Pod:
-    """One Triton container. ``root``: its volumes; the artifact lies there already fetched."""
+    """One Triton container. ``root``: its volumes; the artifact lies there already fetched.
+
+    ``admin_key_file``: with the key of the closed APIs, None for one that nobody knows.
+    """
 
     root: Path
     artifact: Path
     config: ModelConfig
+    admin_key_file: Path | None = None
     ports: list[int] = field(default_factory=lambda: free_ports(3))
     process: subprocess.Popen[bytes] | None = None
 
@@ -104,11 +108,13 @@ class Pod:
 
     def command(self) -> list[str]:
         """The container's command."""
+        key = ["--admin-key-file", str(self.admin_key_file)] if self.admin_key_file else []
         return [
             *(sys.executable, "-m", "modelservice_runtime.serve.start"),
             *("--artifact", str(self.artifact), "--config", str(self.root / "config.pbtxt")),
             *("--repository", str(self.root / "repository"), "--model", self.config.name),
             *("--message-file", str(self.message_file)),
+            *key,
         ]
 
     def run_once(self, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:

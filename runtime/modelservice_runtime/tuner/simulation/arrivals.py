@@ -14,6 +14,9 @@ from modelservice_runtime.contract.traffic import RowsShare
 _SEED = 20_240_917
 #: So long pieces of a recorded trace are kept whole, so that its bursts are.
 BLOCK_SECONDS = 60.0
+#: Of a few seconds in all, so many pieces are taken, none of them shorter than this.
+LEAST_PIECES = 6
+LEAST_PIECE_SECONDS = 1.0
 
 
 class TraceInvalid(ValueError):  # noqa: N818 - named for the state of the trace
@@ -53,7 +56,10 @@ def parse_trace(text: str) -> Trace:
     Raises:
         TraceInvalid: a column is missing, a line is no number or goes back, nothing arrives.
     """
-    lines = list(csv.DictReader(io.StringIO(text)))
+    try:
+        lines = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise TraceInvalid(f"the trace is no CSV: {error}") from error
     missing = {"seconds", "requests"} - set(lines[0] if lines else ())
     if missing:
         raise TraceInvalid(f"the trace has no column {' and no column '.join(sorted(missing))}")
@@ -102,6 +108,11 @@ class Source:
         total = sum(share.percent for share in self.rows_per_request)
         return sum(share.rows * share.percent for share in self.rows_per_request) / total
 
+    @property
+    def most_rows(self) -> int:
+        """Rows of the largest request."""
+        return max(share.rows for share in self.rows_per_request)
+
     def at(self, rows_per_second: float, count: int, seed: int = 0) -> Requests:
         """About ``count`` requests, ``rows_per_second`` rows a second on average."""
         generator = np.random.default_rng([_SEED, seed])
@@ -137,25 +148,38 @@ class Source:
 
 
 def _replayed(trace: Trace, rate: float, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Pieces of the trace, evenly spread over it, its counts scaled to ``rate`` on average.
+    """Pieces of the trace, evenly spread over it, as long together as ``count`` requests take.
 
-    A count is the number of arrivals in its bin: they are placed at random inside it.
+    Their counts are scaled so that ``rate`` is their mean. A count is the number of arrivals in
+    its bin: they are placed at random inside it.
     """
-    scale = rate / trace.mean_rate
-    whole = float(trace.seconds[-1] - trace.seconds[0])
-    wanted = max(1, math.ceil(count / max(rate * min(BLOCK_SECONDS, whole), 1e-9)))
-    length = min(BLOCK_SECONDS, whole)
-    pieces = min(wanted, max(1, int(whole // length)))
-    starts = trace.seconds[0] + np.linspace(0.0, whole - length, pieces)
+    first, end = float(trace.seconds[0]), float(trace.seconds[-1])
+    seconds = count / rate
+    longest = min(BLOCK_SECONDS, end - first, max(seconds / LEAST_PIECES, LEAST_PIECE_SECONDS))
+    pieces = max(1, math.ceil(seconds / longest - 1e-9))
+    length = seconds / pieces
+    places = np.linspace(0.0, 1.0, pieces) if pieces > 1 else generator.random(1)
+    starts = first + places * (end - first - length)
+    expected = _between(trace, starts, length)
+    if expected <= 0.0:
+        # The trace is silent nearly everywhere.
+        busiest = float(trace.seconds[int(np.argmax(trace.counts))])
+        starts = np.array([max(first, min(busiest, end - length))])
+        expected = _between(trace, starts, length)
+    scale = rate * len(starts) * length / expected
     parts = []
     for number, start in enumerate(starts):
         times = _piece(trace, float(start), float(start) + length, scale, generator)
         parts.append(times - start + number * length)
     arrival: np.ndarray = np.sort(np.concatenate(parts))
-    if len(arrival) == 0:
-        # Nothing arrives in any of the pieces: the trace is silent nearly everywhere.
-        arrival = np.array([1.0 / rate])
-    return arrival
+    return arrival if len(arrival) else np.array([1.0 / rate])
+
+
+def _between(trace: Trace, starts: np.ndarray, length: float) -> float:
+    """Requests of the trace in the pieces that begin at ``starts``."""
+    before = np.concatenate([[0.0], np.cumsum(trace.counts)])
+    ends: np.ndarray = np.interp(starts + length, trace.seconds, before)
+    return float((ends - np.interp(starts, trace.seconds, before)).sum())
 
 
 def _piece(

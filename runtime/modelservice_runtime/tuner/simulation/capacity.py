@@ -72,7 +72,12 @@ def carried(
     requests: int = REQUESTS,
     steps: int = BISECTIONS,
 ) -> Carried:
-    """The largest rate at which at most so many requests violate the goal: a bisection."""
+    """The largest rate at which at most so many requests violate the goal: a bisection.
+
+    None where a request does not fit into a batch: Triton refuses it.
+    """
+    if batching.max_batch < source.most_rows:
+        return Carried(rows_per_second=0.0, outcome=None)
     low, high = 0.0, MOST_UTILIZATION * most(service, batching, source)
     found: Outcome | None = None
     for _ in range(steps):

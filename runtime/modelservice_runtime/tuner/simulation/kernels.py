@@ -146,11 +146,12 @@ def _closed_loop(
     free = np.zeros(instances)
     sending = np.zeros(clients)
     arrival = np.zeros(clients)
-    before = 0.0
+    following = 0.0
     for client in range(clients):
         sending[client] = think * client / clients
-        before = max(before, sending[client]) + front
-        arrival[client] = before
+        following = max(following, sending[client]) + front
+        arrival[client] = following
+    before = 0.0
     asked = np.zeros(clients, np.int64)
     for client in range(clients):
         asked[client] = rows[client % len(rows)]
@@ -205,6 +206,10 @@ def _closed_loop(
         executions[total] += 1
         finish = now + seconds
         free[k] = finish + gap
+        # What was sent until now has its place in the front; what is sent later may be overtaken.
+        for client in range(clients):
+            if sending[client] <= now:
+                before = max(before, arrival[client])
         for client in range(clients):
             if taken[client]:
                 if done < len(latency):
@@ -212,10 +217,13 @@ def _closed_loop(
                     done += 1
                     end = max(end, finish)
                 sending[client] = finish + think
-                before = max(before, sending[client]) + front
-                arrival[client] = before
                 asked[client] = rows[sent % len(rows)]
                 sent += 1
+        following = before
+        for client in np.argsort(sending, kind="mergesort"):
+            if taken[client] or sending[client] > now:
+                following = max(following, sending[client]) + front
+                arrival[client] = following
     return end
 
 

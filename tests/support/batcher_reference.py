@@ -1,0 +1,170 @@
+"""Triton's batcher, slowly and plainly: from event to event, with lists of requests.
+
+What the compiled simulation is compared with, and the Triton of the fake bench.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A request: ``sent`` by its client, ``queued`` once the server's front has passed it on."""
+
+    number: int
+    sent: float
+    rows: int = 1
+    level: int = 0
+    queued: float = 0.0
+    latency: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """A batch that an instance executed."""
+
+    start: float
+    seconds: float
+    requests: tuple[Asked, ...]
+
+    @property
+    def rows(self) -> int:
+        """Of all its requests."""
+        return sum(request.rows for request in self.requests)
+
+    @property
+    def finish(self) -> float:
+        """When its answers go out."""
+        return self.start + self.seconds
+
+
+#: (rows, number of the execution, other instances that execute, when it begins) → seconds.
+Duration = Callable[[int, int, int, float], float]
+
+
+@dataclass(slots=True, kw_only=True)
+class Batcher:
+    """Instances and the queue before them. ``duration``: of an execution."""
+
+    instances: int
+    largest: int
+    duration: Duration
+    delay: float = 0.0
+    timeout: float = math.inf
+    gap: float = 0.0
+    front: float = 0.0
+    done: list[Executed] = field(default_factory=list)
+    _waiting: list[Asked] = field(default_factory=list)
+    _idle_from: list[float] = field(default_factory=list)
+    _running: list[Executed] = field(default_factory=list)
+
+    def open_loop(self, requests: Sequence[Asked]) -> list[Executed]:
+        """Each request is sent at its time."""
+        passed = 0.0
+        for request in requests:
+            passed = max(passed, request.sent) + self.front
+            request.queued = passed
+        coming = list(requests)
+        self._idle_from = [0.0] * self.instances
+        now = 0.0
+        while coming or self._waiting:
+            while coming and coming[0].queued <= now:
+                self._waiting.append(coming.pop(0))
+            while self._began_one(now) is not None:
+                pass
+            now = self._next_moment(now, [request.queued for request in coming[:1]])
+        return self.done
+
+    def closed_loop(
+        self, clients: int, rows: Sequence[int], think: float, answers: int
+    ) -> list[Executed]:
+        """Each client sends its next request ``think`` after its answer, until all are there."""
+        sending = [
+            Asked(number=client, sent=think * client / clients, rows=rows[client % len(rows)])
+            for client in range(clients)
+        ]
+        passing: list[Asked] = []
+        passed, sent, answered, now = 0.0, clients, 0, 0.0
+        self._idle_from = [0.0] * self.instances
+        while answered < answers:
+            # The front takes what has been sent by now, the earliest first.
+            due = sorted(
+                (one for one in sending if one.sent <= now), key=lambda one: (one.sent, one.number)
+            )
+            for request in due:
+                sending.remove(request)
+                passed = max(passed, request.sent) + self.front
+                request.queued = passed
+                passing.append(request)
+            for request in [one for one in passing if one.queued <= now]:
+                passing.remove(request)
+                self._waiting.append(request)
+            self._waiting.sort(key=lambda one: (one.queued, one.number))
+            while (execution := self._began_one(now)) is not None:
+                for request in sorted(execution.requests, key=lambda one: one.number):
+                    answered += 1
+                    sending.append(
+                        Asked(
+                            number=request.number,
+                            sent=execution.finish + think,
+                            rows=rows[sent % len(rows)],
+                        )
+                    )
+                    sent += 1
+            moments = [one.sent for one in sending] + [one.queued for one in passing]
+            now = self._next_moment(now, moments)
+        return self.done
+
+    def _began_one(self, now: float) -> Executed | None:
+        """An idle instance takes a batch, if there is one that is to go now."""
+        self._running = [one for one in self._running if one.finish > now]
+        idle = [place for place in range(self.instances) if self._idle_from[place] <= now]
+        if not idle:
+            return None
+        self._reject(now)
+        batch, closed = self._front_of_the_queue()
+        if not batch:
+            return None
+        if not closed and now < self._oldest() + self.delay:
+            return None
+        rows = sum(request.rows for request in batch)
+        seconds = self.duration(rows, len(self.done), len(self._running), now)
+        execution = Executed(start=now, seconds=seconds, requests=tuple(batch))
+        for request in batch:
+            self._waiting.remove(request)
+            request.latency = execution.finish - request.sent
+        self._idle_from[idle[0]] = execution.finish + self.gap
+        self._running.append(execution)
+        self.done.append(execution)
+        return execution
+
+    def _reject(self, now: float) -> None:
+        for request in [one for one in self._waiting if now - one.queued > self.timeout]:
+            self._waiting.remove(request)
+            request.latency = math.inf
+
+    def _front_of_the_queue(self) -> tuple[list[Asked], bool]:
+        """The next batch as far as it is there, and whether nothing more may join it."""
+        batch: list[Asked] = []
+        rows = 0
+        for request in sorted(self._waiting, key=lambda one: one.level):  # stable: oldest first
+            if rows + request.rows > self.largest:
+                return batch, True
+            batch.append(request)
+            rows += request.rows
+            if rows == self.largest:
+                return batch, True
+        return batch, False
+
+    def _oldest(self) -> float:
+        return min(request.queued for request in self._waiting)
+
+    def _next_moment(self, now: float, moments: list[float]) -> float:
+        moments = moments + list(self._idle_from)
+        if self._waiting:
+            moments.append(self._oldest() + self.delay)
+        later = [moment for moment in moments if moment > now]
+        return min(later) if later else now

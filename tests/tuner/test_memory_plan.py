@@ -1,0 +1,111 @@
+"""What a setting needs, from what others were seen to need: never less, and a reload fits in."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tuning_values import setting
+
+from modelservice_runtime.tuner.memory_plan import (
+    MIB,
+    STEP,
+    Observation,
+    misfit,
+    observed,
+    plan,
+    predicted,
+    rounded_up,
+)
+from modelservice_runtime.tuner.settings import Setting
+
+
+def observation(place: Setting, server: int, instances: int) -> Observation:
+    """Mebibytes."""
+    return Observation(setting=place, server_bytes=server * MIB, instance_bytes=instances * MIB)
+
+
+SEEN = st.lists(
+    st.builds(
+        lambda batch, count, server, each: observation(setting(batch, count), server, each),
+        st.integers(1, 64),
+        st.integers(1, 8),
+        st.integers(10, 500),
+        st.integers(1, 4000),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(SEEN)
+def test_nothing_that_was_seen_is_predicted_too_low(seen: list[Observation]) -> None:
+    for one in seen:
+        parts = predicted(one.setting, seen)
+        assert parts is not None
+        assert parts.total >= one.total
+        assert parts.total == sum(parts.named().values())
+
+
+@given(SEEN, st.integers(1, 64), st.integers(1, 8))
+def test_more_rows_or_instances_never_need_less(
+    seen: list[Observation], batch: int, count: int
+) -> None:
+    few, rows, instances = (
+        predicted(place, seen)
+        for place in (setting(batch, count), setting(batch + 8, count), setting(batch, count + 1))
+    )
+    assert few is not None
+    assert rows is not None
+    assert instances is not None
+    assert rows.total >= few.total
+    assert instances.total >= few.total
+
+
+def test_two_sizes_tell_what_is_fixed_from_what_grows() -> None:
+    # 40 MiB and 5 more for each row, of each instance.
+    seen = [observation(setting(1), 100, 45), observation(setting(8, 2), 90, 160)]
+    parts = predicted(setting(16, 3), seen)
+    assert parts is not None
+    expected = (100 + 3 * 40 + 3 * 16 * 5) * MIB
+    assert expected <= parts.total <= 1.1 * expected
+    assert parts.growing > parts.fixed
+
+
+def test_of_a_variant_that_was_not_loaded_nothing_is_known() -> None:
+    seen = [observation(setting(1, variant="a"), 100, 45)]
+    assert predicted(setting(1, variant="b"), seen) is None
+    assert predicted(setting(1), []) is None
+    assert misfit(None, 1) == ""
+
+
+def test_what_needs_more_than_the_limit_is_said_with_both() -> None:
+    parts = predicted(setting(8), [observation(setting(8), 100, 300)])
+    assert misfit(parts, 2000 * MIB) == misfit(parts, 0) == ""
+    words = misfit(parts, 200 * MIB)
+    assert "of the 200 MiB allowed" in words
+    assert "would need 424 MiB" in words or "would need" in words
+
+
+@given(st.integers(0, 4000), st.integers(0, 4000), st.integers(0, 9000), st.integers(0, 256))
+def test_a_plan_holds_what_was_seen_and_a_reload_beside_it(
+    server: int, instances: int, peak: int, cache: int
+) -> None:
+    measured = observation(setting(8, 2), server, instances)
+    made = plan(measured, peak * MIB, cache * MIB)
+    most = max(peak, server + instances) + cache
+    assert made.request_bytes >= most * MIB
+    assert made.limit_bytes >= (most + instances) * MIB
+    assert made.limit_bytes >= made.request_bytes
+    assert made.request_bytes % STEP == made.limit_bytes % STEP == 0
+    assert made.shared_memory_bytes > 0
+    assert made.limit_bytes <= rounded_up(1.5 * (most + instances + 1) * MIB)
+
+
+def test_the_most_that_was_seen_at_the_setting_counts() -> None:
+    seen = [
+        observation(setting(8), 100, 200),
+        observation(setting(8), 100, 260),
+        observation(setting(4), 400, 400),
+    ]
+    assert observed(seen, setting(8), 999).total == 360 * MIB
+    assert observed(seen, setting(2), 999).total == 999
