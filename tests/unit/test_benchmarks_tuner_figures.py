@@ -101,6 +101,16 @@ def test_a_bracket_closes_in_on_the_rate() -> None:
     assert bracket.low <= 70.0 <= bracket.high
     assert bracket.high / bracket.low < 1.03
     assert bracket.tried == FIRST_STEPS
+    assert bracket.found == bracket.low
+
+
+def test_a_rate_that_was_only_hoped_to_hold_is_not_told() -> None:
+    bracket = Bracket.around(100.0, FIRST_SPREAD)
+    for _ in range(FIRST_STEPS):
+        bracket = bracket.narrowed(holds=False)
+    assert bracket.found == 0.0
+    assert bracket.next < 10.0, "hope sinks"
+    assert bracket.narrowed(holds=True).found == bracket.next
 
 
 def test_what_a_searcher_picked_most_often_is_its_usual_pick() -> None:

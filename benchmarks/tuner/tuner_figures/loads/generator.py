@@ -100,7 +100,8 @@ class Generator:
             try:
                 return self._once(words, seconds)
             except CommandFailed as error:
-                self.bench.say(f"  perf_analyzer, try {number} of {TRIES}: {str(error)[:150]}")
+                words = " ".join(str(error).split())[:150]
+                self.bench.say(f"  perf_analyzer, try {number} of {TRIES}: {words}")
         return self._once(words, seconds)
 
     def _once(self, words: Sequence[str], seconds: float) -> Requests:

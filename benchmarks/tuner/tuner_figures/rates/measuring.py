@@ -95,8 +95,8 @@ class _Sending:
                     holds = self._holds(shape, setting, rate, seed)
                     brackets[setting] = brackets[setting].narrowed(holds=holds)
             for setting in self.settings:
-                found[setting].append(brackets[setting].low)
-                brackets[setting] = Bracket.around(found[setting][-1], NEXT_SPREAD)
+                found[setting].append(brackets[setting].found)
+                brackets[setting] = Bracket.around(brackets[setting].low, NEXT_SPREAD)
         return found
 
     def goodput(self, rate: float) -> dict[Setting, list[float]]:
