@@ -44,6 +44,10 @@ bench-spine: ## Measure the promised figures (ARGS: F1 … F5, --cold) and write
 bench-optimizer: ## Measure the figures of the builder (ARGS: O1 … O4, --quick) and write docs/optimizer.md
 	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/optimizer/run.py $(ARGS)
 
+.PHONY: bench-tuner
+bench-tuner: ## Measure the figures of the tuner (ARGS: T1 … T6, --model, --quick) for docs/tuner.md
+	@PYTHONPATH=harness:demo:runtime PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/tuner/run.py $(ARGS)
+
 .PHONY: up
 up: ## Start the local cluster only
 	@$(HARNESS) --name $(NAME) up

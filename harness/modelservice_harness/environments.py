@@ -42,6 +42,8 @@ IMAGE_ENVIRONMENTS = (
 )
 #: What the examples' clients run in, on this machine.
 CLIENT_ENVIRONMENT = EnvironmentSpec(name="client", groups=("client",))
+#: NVIDIA's Model Analyzer, which benchmarks/tuner measures ours beside.
+ANALYZER_ENVIRONMENT = EnvironmentSpec(name="analyzer", groups=("analyzer",))
 #: What the tests run in.
 TEST_ENVIRONMENTS = (
     EnvironmentSpec(name="dev", extras=("operator",), groups=("dev",)),
@@ -53,7 +55,13 @@ TEST_ENVIRONMENTS = (
     EnvironmentSpec(name="keras-test", extras=("keras",), groups=("test",)),
 )
 ENVIRONMENTS = {
-    spec.name: spec for spec in (*IMAGE_ENVIRONMENTS, CLIENT_ENVIRONMENT, *TEST_ENVIRONMENTS)
+    spec.name: spec
+    for spec in (
+        *IMAGE_ENVIRONMENTS,
+        CLIENT_ENVIRONMENT,
+        ANALYZER_ENVIRONMENT,
+        *TEST_ENVIRONMENTS,
+    )
 }
 
 

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 OPTIMIZER = ROOT / "benchmarks" / "optimizer"
 sys.path[:0] = [str(OPTIMIZER), str(ROOT / "benchmarks" / "common")]
 
-from bench_figures import document  # noqa: E402
+from bench_figures import document, tables  # noqa: E402
 from bench_figures.document import Document  # noqa: E402
 from bench_figures.page import text_table  # noqa: E402
 from bench_figures.rows import Row, group_of, row  # noqa: E402
-from optimizer_figures import child, page, tables  # noqa: E402
+from optimizer_figures import child, page  # noqa: E402
 from optimizer_figures.gate import figures as made  # noqa: E402
 from optimizer_figures.gate import section  # noqa: E402
 from optimizer_figures.gate.findings import Finding, Precision, Refusals  # noqa: E402

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bench_figures.document import Document
-
-from optimizer_figures.tables import table
+from bench_figures.tables import table
 
 from .figures import BETWEEN, BF16, LIMIT, MILD, PRECISION, SEVERE
 

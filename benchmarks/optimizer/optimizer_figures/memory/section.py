@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench_figures.document import Document
-
-from optimizer_figures.tables import table
+from bench_figures.tables import table
 
 from .findings import FIGURE
 

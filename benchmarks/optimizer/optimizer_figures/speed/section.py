@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from bench_figures.document import Document
 from bench_figures.rows import Row
-
-from optimizer_figures.tables import cell, table
+from bench_figures.tables import cell, table
 
 from .findings import FIGURE, LEFT_OUT
 

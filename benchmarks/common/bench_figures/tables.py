@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench_figures.rows import Row
+from .rows import Row
 
 
 def table(rows: Sequence[Row], head: str) -> list[str]:

@@ -1,0 +1,162 @@
+"""The Tritons, their Service, and the pod that asks them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelservice_harness.manifests.common import RESTRICTED, Object, labels, meta, pod_security
+
+NAMESPACE, TRITON, ASKING = "bench-capacity", "waiting", "asking"
+MODEL = TRITON
+GRPC_PORT, HTTP_PORT = 8001, 8000
+#: Like a small network on a GPU.
+BASE_MS, ROW_MS = 20.0, 4.0
+_CONFIG = """\
+name: "{model}"
+backend: "python"
+max_batch_size: {batch}
+input {{ name: "x" data_type: TYPE_FP32 dims: [1] }}
+output {{ name: "y" data_type: TYPE_FP32 dims: [1] }}
+instance_group {{ count: {instances} kind: KIND_CPU }}
+dynamic_batching {{ max_queue_delay_microseconds: {delay_us} }}
+parameters {{ key: "base_ms" value {{ string_value: "{base_ms}" }} }}
+parameters {{ key: "row_ms" value {{ string_value: "{row_ms}" }} }}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What the tuner searches here: threads say nothing to a model that waits."""
+
+    batch: int
+    instances: int = 1
+    delay_us: int = 0
+
+    def config(self) -> str:
+        """``config.pbtxt``."""
+        return _CONFIG.format(
+            model=MODEL, batch=self.batch, instances=self.instances, delay_us=self.delay_us,
+            base_ms=BASE_MS, row_ms=ROW_MS,
+        )  # fmt: skip
+
+
+def tritons(image: str, user: int, program: str, served: Served, replicas: int) -> list[Object]:
+    """``program``: the text of the model. Another setting makes other pods."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta(TRITON, NAMESPACE, TRITON),
+        "data": {"model.py": program, "config.pbtxt": served.config()},
+    }
+    return [config, _deployment(image, user, served, replicas), _service()]
+
+
+def _deployment(image: str, user: int, served: Served, replicas: int) -> Object:
+    paths = {"model.py": f"{MODEL}/1/model.py", "config.pbtxt": f"{MODEL}/config.pbtxt"}
+    volume = {
+        "name": "repository",
+        "configMap": {
+            "name": TRITON,
+            "items": [{"key": key, "path": path} for key, path in paths.items()],
+        },
+    }
+    spec = {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 5,
+        "securityContext": pod_security(user),
+        "containers": [_triton(image)],
+        "volumes": [volume, {"name": "shm", "emptyDir": {"medium": "Memory"}}],
+    }
+    # The pods are others when the setting is another one: the ConfigMap alone restarts nothing.
+    annotations = {"modelservice.dev/setting": f"{served}"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta(TRITON, NAMESPACE, TRITON),
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels(TRITON)},
+            "template": {
+                "metadata": {"labels": labels(TRITON), "annotations": annotations},
+                "spec": spec,
+            },
+        },
+    }
+
+
+def _triton(image: str) -> Object:
+    words = ["tritonserver", "--model-repository=/repository", "--model-control-mode=explicit"]
+    words += [f"--load-model={MODEL}", "--disable-auto-complete-config"]
+    words += ["--pinned-memory-pool-byte-size=0", "--metrics-config=summary_latencies=true"]
+    return {
+        "name": "triton",
+        "image": image,
+        "command": words,
+        "securityContext": {**RESTRICTED, "readOnlyRootFilesystem": False},
+        "ports": [{"name": "grpc", "containerPort": GRPC_PORT}],
+        "readinessProbe": {
+            "httpGet": {"path": f"/v2/models/{MODEL}/ready", "port": HTTP_PORT},
+            "periodSeconds": 1,
+        },
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "256Mi"},
+            "limits": {"memory": "1Gi"},
+        },
+        "volumeMounts": [
+            {"name": "repository", "mountPath": "/repository"},
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - a path in the pod
+        ],
+    }
+
+
+def _service() -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta(TRITON, NAMESPACE, TRITON),
+        "spec": {
+            "selector": labels(TRITON),
+            "ports": [{"name": "grpc", "port": GRPC_PORT, "targetPort": GRPC_PORT}],
+        },
+    }
+
+
+def asking(image: str, user: int, programs: Mapping[str, str]) -> list[Object]:
+    """A pod that waits to be told what to do. ``programs``: files for its folder /asking."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta(ASKING, NAMESPACE, ASKING),
+        "data": dict(programs),
+    }
+    container = {
+        "name": ASKING,
+        "image": image,
+        "command": ["sleep", "infinity"],
+        "securityContext": RESTRICTED,
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "256Mi"},
+            "limits": {"memory": "2Gi"},
+        },
+        "volumeMounts": [
+            {"name": "programs", "mountPath": "/asking"},
+            {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
+        ],
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta(ASKING, NAMESPACE, ASKING),
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": pod_security(user),
+            "containers": [container],
+            "volumes": [
+                {"name": "programs", "configMap": {"name": ASKING}},
+                {"name": "scratch", "emptyDir": {}},
+            ],
+        },
+    }
+    return [config, pod]

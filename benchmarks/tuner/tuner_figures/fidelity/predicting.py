@@ -1,0 +1,144 @@
+"""The tuner's simulation of given configurations, from curves that it measures itself.
+
+    python -m tuner_figures.fidelity.predicting WORK.json → JSON: what it says of each
+
+Runs in the serving environment, against a Triton that runs. The only place here that knows the
+tuner's curves and its simulation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelservice_runtime.contract.requests import LatencyObjective
+from modelservice_runtime.contract.traffic import Traffic
+from modelservice_runtime.tuner.bench import Bench
+from modelservice_runtime.tuner.calibration import Seen, fitted
+from modelservice_runtime.tuner.cores import Cores
+from modelservice_runtime.tuner.curves import Curves
+from modelservice_runtime.tuner.deadline import Deadline
+from modelservice_runtime.tuner.interrupts import Interrupts
+from modelservice_runtime.tuner.load_runs import LoadGenerator
+from modelservice_runtime.tuner.question import Question
+from modelservice_runtime.tuner.running_server import connect
+from modelservice_runtime.tuner.search import batching_of
+from modelservice_runtime.tuner.settings import Limits, Option, Setting
+from modelservice_runtime.tuner.simulation.arrivals import Requests
+from modelservice_runtime.tuner.simulation.outcomes import Outcome, closed_loop, open_loop
+from modelservice_runtime.tuner.simulation.service_time import ServiceTime
+
+_LIMIT_SECONDS = 900.0
+_CLOSED_ANSWERS = 8_000
+_PERCENTILE = 99.0
+#: Progress of the tuner goes to standard output, as its Job's does.
+_ANSWER = "ANSWER "
+
+
+def main() -> int:
+    """Measure curves, simulate, answer."""
+    work = json.loads(Path(sys.argv[1]).read_text())
+    with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
+        models = _models(work, Path(folder))
+    answer = {
+        "raw": [_simulated(models[_key(point)], point) for point in work["points"]],
+        "calibrated": _calibrated(models, work["points"], work["goal_ms"]),
+    }
+    print(_ANSWER + json.dumps(answer), flush=True)
+    return 0
+
+
+def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[tuple[int, int], ServiceTime]:
+    """What a tuning knows after its curves, by instances and threads."""
+    everything = frozenset(os.sched_getaffinity(0))
+    server = connect(work["url"], work["model"])
+    deadline = Deadline.after(_LIMIT_SECONDS, time.monotonic())
+    load = LoadGenerator(
+        model=work["model"],
+        address=work["url"],
+        input_data=Path(work["inputs"]),
+        scratch=scratch,
+        cores=Cores(server=everything, client=everything),
+        interrupts=Interrupts(),
+    )
+    question = Question(
+        objective=LatencyObjective(percentile=_PERCENTILE, milliseconds=work["goal_ms"]),
+        traffic=Traffic(),
+        limits=Limits(cpu=2.0, max_batch_size=work["batch"], instances=2, threads=2),
+    )
+    bench = Bench(server=server, load=load, deadline=deadline)
+    curves = Curves(bench=bench, question=question, variants=(server.variant,))
+    try:
+        curves.measure(deadline)
+    finally:
+        server.restore()
+    return {(option.instances, option.threads): m for option, m in curves.models().items()}
+
+
+def _key(point: Mapping[str, Any]) -> tuple[int, int]:
+    return int(point["instances"]), int(point["threads"])
+
+
+def _setting(point: Mapping[str, Any]) -> Setting:
+    option = Option(variant="served", instances=point["instances"], threads=point["threads"])
+    return Setting(option=option, max_batch_size=point["batch"])
+
+
+def _requests(sent: Sequence[float]) -> Requests:
+    """Single rows at the very times at which they were sent."""
+    times = np.array(sent)
+    return Requests(
+        arrival=times, rows=np.ones(len(times), np.int64), level=np.zeros(len(times), np.int64)
+    )
+
+
+def _simulated(service: ServiceTime, point: Mapping[str, Any]) -> dict[str, float]:
+    batching = batching_of(_setting(point))
+    if point["clients"]:
+        rows: np.ndarray = np.ones(1, np.int64)
+        outcome = closed_loop(service, batching, point["clients"], rows, _CLOSED_ANSWERS)
+    else:
+        outcome = open_loop(service, batching, _requests(point["sent"]))
+    return _words(outcome)
+
+
+def _words(outcome: Outcome) -> dict[str, float]:
+    return {
+        "rows_per_second": outcome.rows_per_second,
+        "p50_ms": 1000 * outcome.quantile(50),
+        "p99_ms": 1000 * outcome.quantile(_PERCENTILE),
+    }
+
+
+def _calibrated(
+    models: Mapping[tuple[int, int], ServiceTime],
+    points: Sequence[Mapping[str, Any]],
+    goal_ms: float,
+) -> list[dict[str, float]]:
+    """Each model put right by the measured point that is there for it."""
+    right = dict(models)
+    for point in points:
+        if point["fitted"]:
+            seen = Seen(
+                batching=batching_of(_setting(point)),
+                requests=_requests(point["sent"]),
+                executions={size: (n, spent) for size, n, spent in point["executions"]},
+                median_ms=point["p50_ms"],
+                tail_ms=point["p99_ms"],
+                goal_ms=goal_ms,
+                violations=point["violations"],
+            )
+            right[_key(point)] = fitted(models[_key(point)], [seen], _PERCENTILE).service
+    return [_simulated(right[_key(point)], point) for point in points]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""All searches of a model, repeat by repeat; one that was made is not made again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelservice_harness.digests import digest_of_files, digest_of_text
+from tuner_figures.bench import Bench
+from tuner_figures.models.artifacts import Artifact
+
+from . import ours
+from .analyzer import Search
+from .modes import BRUTE, MODES, OPTUNA, OURS, QUICK, RATES, Mode
+from .picks import Pick, together
+
+#: What an earlier run found counts for so long, so that one that was stopped can go on.
+_KEPT_SECONDS = 3 * 24 * 3600.0
+#: Each of these searches is one program; ``modes.THREADS`` puts two of them together.
+_SINGLE: tuple[tuple[Mode, int], ...] = (
+    (QUICK, 1),
+    (BRUTE, 1),
+    (OPTUNA, 1),
+    (BRUTE, 2),
+    (RATES, 1),
+)
+_OUR_FILES = ("ours.py",)
+_ITS_FILES = ("analyzer.py", "found.py", "modes.py", "profile.py")
+
+Picks = Mapping[str, tuple[Pick, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """A line for each search that ended."""
+
+    path: Path
+
+    def once(self, key: str, search: Callable[[], Pick]) -> tuple[Pick, bool]:
+        """What was found under ``key``, searched now if it was not; and whether it was."""
+        kept = self._read().get(key)
+        if kept is not None and time.time() - kept["at"] < _KEPT_SECONDS:
+            return Pick.load(kept["pick"]), True
+        found = search()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"key": key, "at": time.time(), "pick": found.dump()}) + "\n")
+        return found, False
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if not self.path.is_file():
+            return {}
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        return {item["key"]: item for item in map(json.loads, lines)}
+
+
+def picks(bench: Bench, artifact: Artifact) -> Picks:
+    """What each searcher found, by repeat. Their order changes from one repeat to the next."""
+    ledger = Ledger(path=bench.work / "picks" / f"{artifact.model.name}.jsonl")
+    found: dict[tuple[str, int], list[Pick]] = {}
+    names = [*((mode.name, threads) for mode, threads in _SINGLE), (OURS, 0)]
+    for repeat in range(bench.repeats):
+        shift = repeat % len(names)
+        for name in [*names[shift:], *names[:shift]]:
+            key = f"{repeat} {name[0]} {name[1]} {_digest(bench, artifact, name[0])}"
+            pick, known = ledger.once(key, lambda name=name: _search(bench, artifact, *name))  # type: ignore[misc]
+            head = f"{artifact.model.name}, repeat {repeat + 1}, {name[0]}"
+            threads = f" with {name[1]} threads" if name[1] > 1 else ""
+            bench.say(f"{head}{threads}{' (before)' if known else ''}: {pick.words()}")
+            found.setdefault(name, []).append(pick)
+    return {**{mode.name: _of(found, mode) for mode in MODES}, OURS: tuple(found[OURS, 0])}
+
+
+def _of(found: Mapping[tuple[str, int], list[Pick]], mode: Mode) -> tuple[Pick, ...]:
+    """Two searches by brute force are also what whoever sweeps threads by hand does."""
+    name = mode.name if (mode.name, mode.threads[0]) in found else BRUTE.name
+    searches = [found[name, threads] for threads in mode.threads]
+    return tuple(together(by_repeat) for by_repeat in zip(*searches, strict=True))
+
+
+def _search(bench: Bench, artifact: Artifact, name: str, threads: int) -> Pick:
+    bounds = artifact.model.bounds(quick=bench.quick)
+    folder = bench.work / "searches" / artifact.model.name
+    if name == OURS:
+        return ours.search(bench, artifact, bounds, folder / OURS)
+    mode = next(mode for mode in MODES if mode.name == name)
+    search = Search(bench=bench, artifact=artifact, bounds=bounds, folder=folder)
+    return search.by(mode, threads)
+
+
+def _digest(bench: Bench, artifact: Artifact, name: str) -> str:
+    """Of all that decides what is found on this machine."""
+    here, tuner = Path(__file__).parent, bench.repository / "runtime/modelservice_runtime/tuner"
+    parts = [artifact.manifest().digest, repr(artifact.model.bounds(quick=bench.quick))]
+    parts += [repr(artifact.model.goal_ms)]
+    made_by = [here / file for file in (_OUR_FILES if name == OURS else _ITS_FILES)]
+    parts += [digest_of_files(bench.repository, made_by + ([tuner] if name == OURS else []))]
+    return digest_of_text("\n".join(parts))[:12]

@@ -1,0 +1,210 @@
+"""T3 to T6: clients' tales, the simulation, the memory plan, and capacity behind a Service."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path[:0] = [
+    str(BENCHMARKS / "tuner"),
+    str(BENCHMARKS / "optimizer"),
+    str(BENCHMARKS / "common"),
+]
+
+from bench_figures.document import Document  # noqa: E402
+from bench_figures.rows import Figures  # noqa: E402
+from tuner_figures.capacity import findings as capacity  # noqa: E402
+from tuner_figures.capacity import manifests  # noqa: E402
+from tuner_figures.capacity import section as capacity_section  # noqa: E402
+from tuner_figures.capacity.findings import Tried  # noqa: E402
+from tuner_figures.fidelity import findings as fidelity  # noqa: E402
+from tuner_figures.fidelity import section as fidelity_section  # noqa: E402
+from tuner_figures.fidelity.findings import CALIBRATED, ITSELF, RAW, Compared, Seen  # noqa: E402
+from tuner_figures.memory import family  # noqa: E402
+from tuner_figures.memory import findings as memory  # noqa: E402
+from tuner_figures.memory import section as memory_section  # noqa: E402
+from tuner_figures.retune import findings as retune  # noqa: E402
+from tuner_figures.retune import section as retune_section  # noqa: E402
+from tuner_figures.retune.findings import CONTROL, IN_PLACE, RESTART, UNLOAD, Met  # noqa: E402
+from tuner_figures.serving.settings import Setting  # noqa: E402
+
+
+def targets(figures: Figures) -> dict[str, float]:
+    return {item.id: item.value for item in figures.targets}
+
+
+def met(**more: float) -> Met:
+    summary = {"answered": 100, "refused": 0, "failed": 0, "p99_ms": 9.0, "worst_ms": 43.0, **more}
+    return Met.of(5, summary)
+
+
+def test_every_way_to_change_a_tuning_has_its_line() -> None:
+    runs = {
+        CONTROL: [met()],
+        IN_PLACE: [met()],
+        UNLOAD: [met(failed=268)],
+        RESTART: [met(failed=9)],
+    }
+    found = retune.figures("add", runs)
+    assert targets(found) == {"T3.add.failed": 0.0, "T3.add.refused": 0.0}
+    lines = retune_section.lines(Document(rows=found.rows))
+    assert any(line.startswith("| unload, then load | 5 | 368 | 268 |") for line in lines)
+    assert retune_section.lines(Document()) == []
+
+
+def test_refusals_are_counted_against_the_control_run() -> None:
+    refusing, calm = met(answered=90, refused=10), met(answered=95, refused=5)
+    runs = {CONTROL: [calm], IN_PLACE: [refusing], UNLOAD: [calm], RESTART: [calm]}
+    assert targets(retune.figures("add", runs))["T3.add.refused"] == pytest.approx(0.05)
+    fewer = {**runs, IN_PLACE: [met()]}
+    assert targets(retune.figures("add", fewer))["T3.add.refused"] == 0.0
+
+
+def test_one_failed_request_is_a_miss() -> None:
+    runs = {way: [met(), met(failed=way == IN_PLACE)] for way in retune.WAYS}
+    found = retune.figures("add", runs)
+    assert not found.targets[0].holds()
+
+
+def compared(
+    rows: float, simulated: float, share: float = 0.0, *, batch: int = 1, fitted: bool = False
+) -> Compared:
+    measured = Seen(rows_per_second=rows, p50_ms=10.0, p99_ms=20.0)
+    says = Seen(rows_per_second=simulated, p50_ms=11.0, p99_ms=16.0)
+    return Compared(
+        setting=Setting(batch=batch, instances=1, threads=1),
+        share=share,
+        measured=measured,
+        found={CALIBRATED: says, RAW: says, ITSELF: measured},
+        fitted=fitted,
+    )
+
+
+def test_the_simulation_is_scored_where_it_was_not_calibrated() -> None:
+    found = fidelity.figures(
+        "add",
+        [
+            compared(100, 104, batch=1),
+            compared(200, 196, batch=2),
+            compared(300, 330, batch=4),
+            compared(50, 99, share=0.5, batch=4),
+            compared(80, 800, share=0.8, batch=4, fitted=True),
+        ],
+    )
+    values = targets(found)
+    assert values["T4.add.rows"] == pytest.approx(0.04), "the closed loops alone"
+    assert values["T4.add.p50"] == pytest.approx(0.1)
+    assert values["T4.add.p99"] == pytest.approx(0.2)
+    assert values["T4.add.rank"] == 1.0
+    assert values["T4.add.regret"] == 0.0
+    lines = fidelity_section.lines(Document(rows=found.rows))
+    assert any(line.startswith("| measured again | 0 % |") for line in lines)
+    assert fidelity_section.lines(Document()) == []
+
+
+def test_regret_is_what_the_first_choice_loses() -> None:
+    items = [compared(100, 150, batch=1), compared(125, 120, batch=2)]
+    assert fidelity.regret(items, CALIBRATED) == pytest.approx(0.2)
+    assert fidelity.regret(items, ITSELF) == 0.0
+    assert fidelity.rank(items, CALIBRATED) == pytest.approx(-1.0)
+
+
+def test_ranks_share_what_is_equal() -> None:
+    assert fidelity.spearman([1, 2, 3, 4], [10, 20, 30, 40]) == pytest.approx(1.0)
+    assert fidelity.spearman([1, 2, 2, 4], [1, 3, 2, 4]) == pytest.approx(0.9487, abs=1e-4)
+    assert fidelity.spearman([1, 1], [1, 2]) == 0.0
+
+
+def test_thirty_configurations_are_compared_and_one_of_each_way_calibrates() -> None:
+    settings = fidelity.settings(16)
+    assert len(set(settings)) == 10
+    shares = (0.0, *fidelity.OPEN_SHARES)
+    fitted = [s for s in settings for share in shares if fidelity.is_fitted(s, share, 16)]
+    assert {(s.instances, s.threads) for s in fitted} == {(1, 1), (2, 1), (1, 2)}
+
+
+def test_a_plan_may_not_be_too_small_nor_much_too_large() -> None:
+    setting = Setting(batch=8, instances=2, threads=1)
+    items = [
+        memory.Planned(setting=setting, peak=100 << 20, plan=110 << 20),
+        memory.Planned(setting=setting, peak=100 << 20, plan=99 << 20),
+    ]
+    found = memory.figures("add", items)
+    assert targets(found) == {
+        "T5.add.least": pytest.approx(-0.01),
+        "T5.add.most": pytest.approx(0.1),
+    }
+    assert [item.holds() for item in found.targets] == [False, True]
+    assert memory_section.lines(Document()) == []
+    assert any("| 110 MiB | 100 MiB | 10 % |" in x for x in memory_section.lines(_first(found)))
+
+
+def _first(found: Figures) -> Document:
+    return Document(rows=found.rows[:3])
+
+
+def test_twelve_settings_are_asked_for_and_two_are_shown() -> None:
+    assert len(set(memory.asked(16))) == 12
+    assert len(set(memory.asked(8))) == 12
+    assert [setting.batch for setting in memory.shown(16)] == [1, 16]
+    assert [setting.batch for setting in memory.shown(1)] == [1]
+
+
+def process(proc: Path, pid: int, name: str, kib: int, children: Mapping[int, str]) -> None:
+    folder = proc / str(pid)
+    for thread, text in children.items():
+        (folder / "task" / str(thread)).mkdir(parents=True)
+        (folder / "task" / str(thread) / "children").write_text(text)
+    (folder / "comm").write_text(f"{name[:15]}\n")
+    (folder / "smaps_rollup").write_text(f"00-ff ---p [rollup]\nRss: 999 kB\nPss: {kib} kB\n")
+
+
+def test_memory_is_that_of_the_server_and_of_its_instances(tmp_path: Path) -> None:
+    process(tmp_path, 1, "tritonserver", 100, {1: "2 3 9 "})
+    process(tmp_path, 2, "triton_python_backend_stub", 10, {2: ""})
+    process(tmp_path, 3, "triton_python_backend_stub", 20, {3: "4 "})
+    process(tmp_path, 4, "helper", 5, {4: ""})
+    found = family.now(1, tmp_path)
+    assert (found.server, found.instances) == (105 * 1024, 30 * 1024)
+    assert found.total == 135 * 1024
+    assert family.now(77, tmp_path).total == 0
+
+
+def tried(replicas: int, factor: float, late: int) -> Tried:
+    return Tried(
+        replicas=replicas,
+        factor=factor,
+        rows_per_second=90.0 * replicas,
+        requests=1000,
+        late=late,
+        p99_ms=95.0,
+    )
+
+
+def test_capacity_has_to_hold_and_not_much_more() -> None:
+    holds = [tried(n, at, late) for n in (1, 2, 3) for at, late in ((1.0, 5), (1.15, 40))]
+    found = capacity.figures(holds)
+    assert targets(found) == {"T6.at": 0.005, "T6.beyond": 4.0}
+    assert all(item.holds() for item in found.targets)
+    modest = capacity.figures([*holds, tried(3, 1.15, 0), tried(3, 1.0, 45)])
+    assert [item.holds() for item in modest.targets] == [False, False]
+    lines = capacity_section.lines(Document(rows=found.rows))
+    assert any(
+        line.startswith("| 2 replicas at 1.15 x R(2) | 207 rows/s | 4 % |") for line in lines
+    )
+    assert capacity_section.lines(Document()) == []
+
+
+def test_replicas_with_another_setting_are_other_pods() -> None:
+    one, other = (
+        manifests.tritons("image", 1, "program", manifests.Served(batch=size), 3) for size in (4, 8)
+    )
+    templates = [found[1]["spec"]["template"]["metadata"]["annotations"] for found in (one, other)]
+    assert templates[0] != templates[1]
+    assert "max_batch_size: 8" in other[0]["data"]["config.pbtxt"]
+    labels = one[1]["spec"]["template"]["metadata"]["labels"]
+    assert one[2]["spec"]["selector"].items() <= labels.items()
