@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """A request: ``sent`` by its client, ``queued`` once the server's front has passed it on."""
+    """A request: ``sent`` by its client, at once ``queued``."""
 
     number: int
     sent: float
@@ -55,7 +55,6 @@ class Batcher:
     delay: float = 0.0
     timeout: float = math.inf
     gap: float = 0.0
-    front: float = 0.0
     done: list[Executed] = field(default_factory=list)
     _waiting: list[Asked] = field(default_factory=list)
     _idle_from: list[float] = field(default_factory=list)
@@ -63,10 +62,8 @@ class Batcher:
 
     def open_loop(self, requests: Sequence[Asked]) -> list[Executed]:
         """Each request is sent at its time."""
-        passed = 0.0
         for request in requests:
-            passed = max(passed, request.sent) + self.front
-            request.queued = passed
+            request.queued = request.sent
         coming = list(requests)
         self._idle_from = [0.0] * self.instances
         now = 0.0
@@ -86,21 +83,12 @@ class Batcher:
             Asked(number=client, sent=think * client / clients, rows=rows[client % len(rows)])
             for client in range(clients)
         ]
-        passing: list[Asked] = []
-        passed, sent, answered, now = 0.0, clients, 0, 0.0
+        sent, answered, now = clients, 0, 0.0
         self._idle_from = [0.0] * self.instances
         while answered < answers:
-            # The front takes what has been sent by now, the earliest first.
-            due = sorted(
-                (one for one in sending if one.sent <= now), key=lambda one: (one.sent, one.number)
-            )
-            for request in due:
+            for request in [one for one in sending if one.sent <= now]:
                 sending.remove(request)
-                passed = max(passed, request.sent) + self.front
-                request.queued = passed
-                passing.append(request)
-            for request in [one for one in passing if one.queued <= now]:
-                passing.remove(request)
+                request.queued = request.sent
                 self._waiting.append(request)
             self._waiting.sort(key=lambda one: (one.queued, one.number))
             while (execution := self._began_one(now)) is not None:
@@ -114,8 +102,7 @@ class Batcher:
                         )
                     )
                     sent += 1
-            moments = [one.sent for one in sending] + [one.queued for one in passing]
-            now = self._next_moment(now, moments)
+            now = self._next_moment(now, [one.sent for one in sending])
         return self.done
 
     def _began_one(self, now: float) -> Executed | None:
@@ -136,7 +123,7 @@ class Batcher:
         for request in batch:
             self._waiting.remove(request)
             request.latency = execution.finish - request.sent
-        self._idle_from[idle[0]] = execution.finish + self.gap
+        self._idle_from[idle[0]] = execution.finish + self.gap * rows
         self._running.append(execution)
         self.done.append(execution)
         return execution

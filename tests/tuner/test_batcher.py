@@ -112,15 +112,9 @@ def test_an_execution_beside_another_is_slower_by_the_contention() -> None:
     assert finishes(batching, [0.0, 1.0, 30.0], service) == [11.0, 23.0, 41.0]
 
 
-def test_after_an_execution_an_instance_takes_nothing_for_the_gap() -> None:
+def test_after_an_execution_an_instance_takes_nothing_for_the_gap_of_its_rows() -> None:
     service = replace(SERVICE, gap=3.0)
     assert finishes(replace(ONE, max_batch=1), [0.0, 1.0, 40.0], service) == [11.0, 25.0, 51.0]
-
-
-def test_the_front_passes_requests_on_one_after_another() -> None:
-    service = replace(SERVICE, front=5.0)
-    batching = replace(ONE, instances=4, max_batch=1)
-    assert finishes(batching, [0.0, 0.0, 1.0], service) == [16.0, 21.0, 26.0]
 
 
 def test_the_overhead_is_seen_by_the_client_alone() -> None:
@@ -157,7 +151,6 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
         "contention": [1.0, *(draw(st.sampled_from([1.0, 1.5, 2.0])) for _ in range(3))],
         "instances": draw(st.integers(1, 4)),
         "gap": draw(st.sampled_from([0, 0, 3])) / SIXTEENTHS,
-        "front": draw(st.sampled_from([0, 0, 2])) / SIXTEENTHS,
         "delay": delay,
         # Shorter than the delay it would be of no use; see knobs.decide.
         "timeout": delay + draw(st.sampled_from([0.0, 10 / SIXTEENTHS, math.inf])),
@@ -182,7 +175,6 @@ def reference(case: dict[str, Any]) -> Batcher:
         delay=case["delay"],
         timeout=case["timeout"],
         gap=case["gap"],
-        front=case["front"],
     )
 
 
@@ -195,7 +187,6 @@ def shared(case: dict[str, Any]) -> tuple[Any, ...]:
         np.array(case["contention"][: case["instances"]]),
         case["instances"],
         case["gap"],
-        case["front"],
         case["delay"],
     )
 
@@ -212,7 +203,6 @@ def by_open_kernel(kernel: Any, case: dict[str, Any]) -> tuple[list[float], list
     kernel(
         np.array(case["arrival"]) / SIXTEENTHS,
         np.array(case["rows"], dtype=np.int64),
-        np.zeros(many),
         order,
         counts,
         *shared(case),

@@ -19,7 +19,6 @@ from modelservice_runtime.tuner.simulation.capacity import (
     answered_share,
     capacity_table,
     carried,
-    most,
     packed,
     queue_timeout,
     throughput,
@@ -42,14 +41,7 @@ def test_full_batches_give_the_throughput() -> None:
 def test_contention_and_gap_take_of_it() -> None:
     service = ServiceTime(batches=(1, 8), seconds=(0.080, 0.220), contention=(1.0, 1.5), gap=0.01)
     two = Batching(instances=2, max_batch=8)
-    assert throughput(service, two) == pytest.approx(16 / (0.330 + 0.01))
-
-
-def test_the_server_s_front_bounds_the_rate_where_instances_do_not() -> None:
-    service = ServiceTime(batches=(1, 8), seconds=(0.080, 0.220), front=0.1)
-    assert most(service, ONE, SINGLE) == pytest.approx(10.0)
-    assert most(SERVICE, ONE, SINGLE) == throughput(SERVICE, ONE)
-    assert carried(service, ONE, SINGLE, GOAL, requests=2000).rows_per_second < 10.0
+    assert throughput(service, two) == pytest.approx(16 / (0.330 + 0.08))
 
 
 def test_what_is_carried_keeps_the_goal_and_a_little_more_does_not() -> None:

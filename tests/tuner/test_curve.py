@@ -114,9 +114,9 @@ def test_the_gap_is_what_a_busy_instance_does_not_execute() -> None:
     # Two instances, 50 executions of 10 ms each in a second of each instance: 20 ms a turn.
     full = executions(1.0, {8: (100, 10.0)})
     late = executions(1.0, {8: (40, 10.0)})
-    assert curve.gap_ms([late, full], 2) == pytest.approx(10.0)
+    assert curve.gap_ms([late, full, full], 2) == pytest.approx(10.0 / 8)
     assert curve.gap_ms([executions(1.0, {8: (100, 10.0)})], 1) == pytest.approx(0.0)
-    assert curve.gap_ms([], 1) == 0.0
+    assert curve.gap_ms([], 1) is None
 
 
 OPTION = Option(variant="a", instances=2, threads=1)
@@ -132,16 +132,8 @@ def test_instances_that_are_busy_bound_the_rate_and_have_a_gap() -> None:
     model = seen.service()
     assert model is not None
     assert seen.busy_share == pytest.approx(0.9)
-    assert model.gap == pytest.approx(2 / 180 - 0.010)
-    assert model.front == 0.0
+    assert model.gap == pytest.approx((2 / 180 - 0.010) / 8)
     assert seen.throughput == pytest.approx(8 * 180)
-
-
-def test_instances_that_are_idle_under_full_load_leave_it_to_the_server_s_front() -> None:
-    model = option_of(executions(1.0, {1: (100, 5.0)})).service()
-    assert model is not None
-    assert model.front == pytest.approx(0.010)
-    assert model.gap == 0.0
 
 
 def test_several_instances_are_a_single_one_and_what_they_take_from_each_other() -> None:

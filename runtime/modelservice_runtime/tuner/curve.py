@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from .statistics import Counters, total
 
@@ -118,14 +119,15 @@ def noise(parts: Sequence[Counters]) -> float:
     return math.sqrt(math.fsum((r - mean) ** 2 for r in ratios) / (len(ratios) - 1)) / mean
 
 
-def gap_ms(parts: Sequence[Counters], instances: int) -> float:
-    """Time between two executions of an instance that always has work to do.
+def gap_ms(parts: Sequence[Counters], instances: int) -> float | None:
+    """Time for each row in which an instance with work to do does not execute; None: not seen.
 
-    ``parts``: windows in which it had; the one with the most executions a second says it, since
-    the load may start late and end early in the others.
+    ``parts``: windows in which it had; the median over them, since the load may start late and end
+    early in some.
     """
-    busiest = max(parts, key=lambda part: part.count / part.at, default=None)
-    if busiest is None:
-        return 0.0
-    cycle = instances * busiest.at / busiest.count * 1e3
-    return max(0.0, cycle - busiest.busy_ns / busiest.count / 1e6)
+    gaps = [
+        max(0.0, instances * part.at * 1e3 - part.busy_ns / 1e6) / part.rows
+        for part in parts
+        if part.rows > 0
+    ]
+    return median(gaps) if gaps else None

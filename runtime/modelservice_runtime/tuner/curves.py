@@ -1,7 +1,7 @@
 """The first part of a tuning: the curve of every option that is worth it, in a few short runs.
 
-Of each option one run under full load and one at 70 % of what that gave: the executions in both,
-as Triton counts them, are of all batch sizes. Repeated while the interval is too wide to decide.
+Of each option one run under full load and one at a rate that climbs beyond what that gave: the
+executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is too wide to decide.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from .search import simulated, space
 from .settings import Option, Setting, first_options, next_instances
 from .simulation.service_time import ServiceTime
 
-#: Of the throughput under full load: batches of all sizes form here.
-OPEN_SHARE = 0.7
+#: Of the throughput under full load: batches of all sizes form on the way, and at its end more
+#: requests come than can be done.
+CLIMB_SHARES = (0.3, 1.3)
 #: One run at a rate takes at most this share of the time that is left.
 RUN_SHARE = 0.2
 #: Lone requests whose median is below this share of the goal, and which miss it at the percentile
@@ -217,12 +218,13 @@ class Curves:
         return bool(seen.busy)
 
     def _at_rate(self, setting: Setting, seen: MeasuredOption, deadline: Deadline) -> bool:
-        rows = OPEN_SHARE * seen.throughput
+        low, high = (share * seen.throughput for share in CLIMB_SHARES)
         left = deadline.remaining(time.monotonic())
-        count = runs.open_requests(rows / self.question.traffic.mean_rows, RUN_SHARE * left)
+        mean = (low + high) / 2 / self.question.traffic.mean_rows
+        count = runs.open_requests(mean, RUN_SHARE * left) if mean > 0 else 0
         if not count:
             return False
-        requests = self.question.source.at(rows, count, seed=len(seen.windows))
+        requests = self.question.source.climbing((low, high), count, seed=len(seen.windows))
         sample = self.bench.measure(setting, runs.open_loop(requests), deadline)
         if sample is None:
             return False

@@ -12,14 +12,14 @@ from .settings import Option
 from .simulation.service_time import ServiceTime, spread_of
 from .statistics import Counters, total
 
-#: Instances that execute for less of the time, with requests waiting all along, are not what
-#: bounds the rate: the server's front is, or the cores that all share.
-BOUND_BY_INSTANCES = 0.8
+#: Windows of a run whose batches are this full on average: there was always work to do.
+FULL_SHARE = 0.8
 
 
 @dataclass(slots=True, kw_only=True)
 class MeasuredOption:
-    """``windows``: of all runs; ``busy``: of those under full load.
+    """``windows``: of all runs; ``busy``: of those under full load; ``behind``: of those at a rate,
+    while more came than could be done.
 
     ``spread`` and ``overhead_ms``: of lone requests.
     """
@@ -27,6 +27,7 @@ class MeasuredOption:
     option: Option
     windows: list[Counters] = field(default_factory=list)
     busy: list[Counters] = field(default_factory=list)
+    behind: list[Counters] = field(default_factory=list)
     spread: tuple[float, ...] = (1.0,)
     overhead_ms: float = 0.0
 
@@ -35,6 +36,9 @@ class MeasuredOption:
         self.windows += sample.windows
         if full:
             self.busy += sample.windows
+        elif sample.measurement.latencies_ms or self.busy:
+            most = FULL_SHARE * sample.setting.max_batch_size
+            self.behind += [one for one in sample.windows if one.rows / one.count >= most]
 
     def add_lone(self, sample: Sample) -> None:
         """Take a run of lone requests: its latencies scatter as executions do."""
@@ -65,16 +69,13 @@ class MeasuredOption:
         return sum(window.busy_ns for window in self.busy) / 1e9 / seconds if seconds else 0.0
 
     def _gap(self) -> float:
-        """Milliseconds between executions where the instances were what bounds the rate."""
-        bound = self.busy_share >= BOUND_BY_INSTANCES
-        return curve.gap_ms(self.busy, self.option.instances) if bound else 0.0
+        """Milliseconds for each row in which an instance with work to do does not execute.
 
-    def _front(self) -> float:
-        """Milliseconds for each request where the instances were idle under full load."""
-        requests = sum(window.requests for window in self.busy)
-        if self.busy_share >= BOUND_BY_INSTANCES or not requests:
-            return 0.0
-        return sum(window.at for window in self.busy) / requests * 1e3
+        Where requests come one by one rather than in bursts of answered clients, if that was seen.
+        """
+        seen = curve.gap_ms(self.behind, self.option.instances)
+        known = curve.gap_ms(self.busy, self.option.instances) if seen is None else seen
+        return known or 0.0
 
     def service(self, one: ServiceTime | None = None) -> ServiceTime | None:
         """The model, or None where too little was seen.
@@ -98,7 +99,6 @@ class MeasuredOption:
         return replace(
             own,
             gap=self._gap() / 1000,
-            front=self._front() / 1000,
             overhead=self.overhead_ms / 1000,
         )
 

@@ -128,6 +128,22 @@ class Source:
             rows = np.resize(rows, len(arrival))
         return Requests(arrival=arrival, rows=rows, level=self._drawn_levels(len(arrival), seed))
 
+    def climbing(self, rows_per_second: tuple[float, float], count: int, seed: int = 0) -> Requests:
+        """``count`` requests of independent clients, whose rate climbs steadily.
+
+        ``rows_per_second``: in the beginning, and at the end.
+        """
+        generator = np.random.default_rng([_SEED, seed, 3])
+        low, high = (rows / self.mean_rows for rows in rows_per_second)
+        seconds = 2 * count / (low + high)
+        # Unit-rate arrivals, at the times by which so many are expected.
+        expected = np.cumsum(generator.standard_exponential(count))
+        expected *= count / expected[-1]
+        slope = (high - low) / seconds
+        arrival: np.ndarray = (np.sqrt(low**2 + 2 * slope * expected) - low) / slope
+        level: np.ndarray = np.zeros(count, dtype=np.int64)
+        return Requests(arrival=arrival, rows=self.request_rows(count, seed), level=level)
+
     def request_rows(self, count: int, seed: int = 0) -> np.ndarray:
         """Rows of ``count`` requests, in a random order."""
         generator = np.random.default_rng([_SEED, seed, 1])

@@ -42,17 +42,11 @@ def throughput(service: ServiceTime, batching: Batching) -> float:
     """Rows a second of instances that always have full batches to do."""
     slowest = float(service.slower(batching.instances)[-1])
     best = max(
-        size / (seconds * slowest + service.gap)
+        size / (seconds * slowest + service.gap * size)
         for size, seconds in enumerate(service.table(batching.max_batch))
         if size and seconds > 0
     )
     return float(batching.instances * best)
-
-
-def most(service: ServiceTime, batching: Batching, source: Source) -> float:
-    """Rows a second that come through: of the instances, or of the server's front."""
-    full = throughput(service, batching)
-    return min(full, source.mean_rows / service.front) if service.front > 0 else full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +72,7 @@ def carried(
     """
     if batching.max_batch < source.most_rows:
         return Carried(rows_per_second=0.0, outcome=None)
-    low, high = 0.0, MOST_UTILIZATION * most(service, batching, source)
+    low, high = 0.0, MOST_UTILIZATION * throughput(service, batching)
     found: Outcome | None = None
     for _ in range(steps):
         rate = (low + high) / 2
@@ -130,7 +124,7 @@ def answered_share(
         shares = []
         for count in replicas if routing == POOLED else (1,):
             pool = _pool(batching, count)
-            rate = step * most(service, pool, source)
+            rate = step * throughput(service, pool)
             outcome = open_loop(service, pool, source.at(rate, REQUESTS))
             shares.append(1.0 - outcome.violations(goal.seconds))
         table.append(tuple(shares) if routing == POOLED else tuple(shares * len(replicas)))

@@ -2,10 +2,9 @@
 
 ``service[b]``: of an execution of b rows. ``spread``: factors that stand for its distribution,
 drawn through ``draws`` (one number for each execution, reused in turn). ``contention[m]``: by how
-much an execution is slower that begins while m other instances execute. ``gap``: after an
-execution, until the instance takes the next one. ``front``: of the server's front for each
-request, one after another, before it joins the queue. A rejected request has
-the latency infinity. Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
+much an execution is slower that begins while m other instances execute. ``gap``: for each row of an
+execution, until the instance takes the next one. A rejected request has the latency infinity.
+Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
 """
 
 # One loop that the compiler sees whole; numba calls by position and finds the types itself.
@@ -23,7 +22,6 @@ from numba import njit
 def _open_loop(
     arrival: np.ndarray,
     rows: np.ndarray,
-    queued: np.ndarray,
     order: np.ndarray,
     counts: np.ndarray,
     service: np.ndarray,
@@ -32,7 +30,6 @@ def _open_loop(
     contention: np.ndarray,
     instances: int,
     gap: float,
-    front: float,
     delay: float,
     timeout: float,
     latency: np.ndarray,
@@ -41,18 +38,14 @@ def _open_loop(
     """Requests come when they come. Returns the seconds that instances were busy.
 
     ``order[l, :counts[l]]``: the requests of priority level l, oldest first. ``timeout``: of
-    waiting, infinity for none. ``queued``: gets the times at which requests join the queue.
-    ``executions``: by batch size, added to.
+    waiting, infinity for none. ``executions``: by batch size, added to.
     """
-    before = 0.0
-    for request in range(len(arrival)):
-        before = max(before, arrival[request]) + front
-        queued[request] = before
     largest = len(service) - 1
     levels = len(counts)
     heads = np.zeros(levels, np.int64)
     ends = np.zeros(levels, np.int64)
     free = np.zeros(instances)
+    executing = np.zeros(instances)
     executed = 0
     busy = 0.0
     while True:
@@ -64,7 +57,7 @@ def _open_loop(
         oldest = np.inf
         for level in range(levels):
             if heads[level] < counts[level]:
-                oldest = min(oldest, queued[order[level, heads[level]]])
+                oldest = min(oldest, arrival[order[level, heads[level]]])
         if oldest == np.inf:
             return busy
         now = max(free[k], oldest)
@@ -72,7 +65,7 @@ def _open_loop(
         for level in range(levels):
             while heads[level] < counts[level]:
                 request = order[level, heads[level]]
-                if now - queued[request] <= timeout:
+                if now - arrival[request] <= timeout:
                     break
                 latency[request] = np.inf
                 heads[level] += 1
@@ -90,8 +83,8 @@ def _open_loop(
                 end = heads[level]
                 while end < counts[level] and not full:
                     request = order[level, end]
-                    if queued[request] > now:
-                        following = min(following, queued[request])
+                    if arrival[request] > now:
+                        following = min(following, arrival[request])
                         break
                     if total + rows[request] > largest:
                         full = True
@@ -108,14 +101,15 @@ def _open_loop(
             now = following
         together = 0
         for i in range(instances):
-            if i != k and free[i] - gap > now:
+            if i != k and executing[i] > now:
                 together += 1
         seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
         executed += 1
         executions[total] += 1
         busy += seconds
         finish = now + seconds
-        free[k] = finish + gap
+        executing[k] = finish
+        free[k] = finish + gap * total
         for level in range(levels):
             for place in range(heads[level], ends[level]):
                 request = order[level, place]
@@ -133,7 +127,6 @@ def _closed_loop(
     contention: np.ndarray,
     instances: int,
     gap: float,
-    front: float,
     delay: float,
     latency: np.ndarray,
     executions: np.ndarray,
@@ -144,14 +137,10 @@ def _closed_loop(
     """
     largest = len(service) - 1
     free = np.zeros(instances)
-    sending = np.zeros(clients)
+    executing = np.zeros(instances)
     arrival = np.zeros(clients)
-    following = 0.0
     for client in range(clients):
-        sending[client] = think * client / clients
-        following = max(following, sending[client]) + front
-        arrival[client] = following
-    before = 0.0
+        arrival[client] = think * client / clients
     asked = np.zeros(clients, np.int64)
     for client in range(clients):
         asked[client] = rows[client % len(rows)]
@@ -199,31 +188,23 @@ def _closed_loop(
             now = following
         together = 0
         for i in range(instances):
-            if i != k and free[i] - gap > now:
+            if i != k and executing[i] > now:
                 together += 1
         seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
         executed += 1
         executions[total] += 1
         finish = now + seconds
-        free[k] = finish + gap
-        # What was sent until now has its place in the front; what is sent later may be overtaken.
-        for client in range(clients):
-            if sending[client] <= now:
-                before = max(before, arrival[client])
+        executing[k] = finish
+        free[k] = finish + gap * total
         for client in range(clients):
             if taken[client]:
                 if done < len(latency):
-                    latency[done] = finish - sending[client]
+                    latency[done] = finish - arrival[client]
                     done += 1
                     end = max(end, finish)
-                sending[client] = finish + think
+                arrival[client] = finish + think
                 asked[client] = rows[sent % len(rows)]
                 sent += 1
-        following = before
-        for client in np.argsort(sending, kind="mergesort"):
-            if taken[client] or sending[client] > now:
-                following = max(following, sending[client]) + front
-                arrival[client] = following
     return end
 
 

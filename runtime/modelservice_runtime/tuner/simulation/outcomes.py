@@ -64,7 +64,6 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
     busy = kernels.open_loop(
         requests.arrival,
         requests.rows,
-        np.zeros(count),
         order,
         counts,
         service.table(batching.max_batch),
@@ -73,7 +72,6 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
         service.slower(batching.instances),
         batching.instances,
         service.gap,
-        service.front,
         batching.delay,
         batching.timeout,
         latency,
@@ -108,7 +106,6 @@ def closed_loop(
         service.slower(batching.instances),
         batching.instances,
         service.gap,
-        service.front,
         batching.delay,
         latency,
         executions,

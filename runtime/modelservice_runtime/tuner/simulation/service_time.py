@@ -21,11 +21,9 @@ class ServiceTime:
     them it goes straight, beyond the last one on as between the last two.
     ``spread``: factors with mean 1 that an execution's time is multiplied with, each as likely.
     ``contention``: factors of an execution that begins while 0, 1, 2 … other instances execute;
-    the last one holds for more. ``gap``: seconds after an execution in which the instance takes
-    nothing yet.
-    ``front``: seconds that each request takes one after another before it joins the queue: what
-    bounds the rate where executions do not. ``overhead``: seconds that a client sees beside that,
-    waiting and execution.
+    the last one holds for more. ``gap``: seconds for each row of
+    an execution in which the instance takes nothing yet: what the server does with requests
+    and answers meanwhile. ``overhead``: seconds that a client sees beside waiting and execution.
     """
 
     batches: tuple[int, ...]
@@ -33,7 +31,6 @@ class ServiceTime:
     spread: tuple[float, ...] = (1.0,)
     contention: tuple[float, ...] = (1.0,)
     gap: float = 0.0
-    front: float = 0.0
     overhead: float = 0.0
 
     def of(self, batch: int) -> float:
