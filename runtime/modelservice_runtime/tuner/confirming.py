@@ -91,9 +91,10 @@ class Confirming:
         return True
 
     def _requests(self, setting: Setting) -> int:
-        return verdict(valid(self._of(setting))).requests
+        return verdict(valid(self.trials_of(setting))).requests
 
-    def _of(self, setting: Setting) -> list[Trial]:
+    def trials_of(self, setting: Setting) -> list[Trial]:
+        """Its runs, in order."""
         return [trial for trial in self.trials if trial.setting == setting]
 
     def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
@@ -139,7 +140,7 @@ class Confirming:
 
     def corrected(self, candidate: Candidate) -> Candidate:
         """The candidate as the model has it once its valid runs have put it right."""
-        seen = [trial.seen() for trial in valid(self._of(candidate.setting))]
+        seen = [trial.seen() for trial in valid(self.trials_of(candidate.setting))]
         if not seen:
             return candidate
         base = self._base(candidate)

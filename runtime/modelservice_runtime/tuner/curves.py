@@ -1,7 +1,8 @@
 """The first part of a tuning: the curve of every option that is worth it, in a few short runs.
 
 Of each option one run under full load and one at a rate that climbs beyond what that gave: the
-executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is too wide to decide.
+executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is
+too wide to decide.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .confirming import SLOWER_SHARE, Confirming
@@ -16,6 +18,10 @@ from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
 MOST_RUNS = 4
 #: What a replica is said to carry where no rate keeps the objective.
 BEST_EFFORT_SHARE = 0.5
+#: Runs at rates that differ by less than this count together.
+SAME_RATE = 0.97
+#: After a rate that failed, the next one is lower by so much.
+LOWER_SHARE = 0.93
 #: Beside the model's word where no run could be made.
 UNPROVEN_SHARE = 0.7
 
@@ -31,34 +37,75 @@ class Capacity:
 
 
 def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacity:
-    """The model's rate at half of the violations, confirmed or corrected by runs at it."""
+    """The model's rate at half of the violations, confirmed or corrected by runs at it.
+
+    What the setting was loaded with before counts too.
+    """
     question = confirming.question
-    allowed = question.goal.violations
-    candidate, last, share = best, None, 1.0
+    candidate, slower = best, 1.0
     for number in range(MOST_RUNS):
-        rate = share * strict_rate(candidate, question)
-        if rate <= 0:
+        seen = valid(confirming.trials_of(candidate.setting))
+        rate = min(slower * strict_rate(candidate, question), _below_failures(seen, question))
+        if rate <= 0 or _is_proven(seen, rate, question):
             break
         trial = confirming.run(candidate.setting, rate, 20 + number, deadline, 0.8)
         if trial is None:
             break
         if trial.discarded:
-            share *= SLOWER_SHARE
+            slower *= SLOWER_SHARE
             continue
-        last = trial
         candidate = confirming.corrected(candidate)
-        corrected = strict_rate(candidate, question)
-        together = [one for one in valid(confirming.trials) if _is_near(one, trial)]
-        seen = verdict(together)
-        settled = seen.requests >= ENOUGH_REQUESTS or number + 1 >= MOST_RUNS
-        if seen.violations <= allowed and corrected >= 0.97 * rate and settled:
-            break
-    rate = share * strict_rate(candidate, question)
-    note = _note(last, rate, allowed)
-    if last is None:
-        rate *= UNPROVEN_SHARE
-    latency = last.tail_ms if last is not None else candidate.latency_ms
-    return Capacity(rows_per_second=rate, latency_ms=latency, candidate=candidate, note=note)
+    seen = valid(confirming.trials_of(candidate.setting))
+    held = held_rate(seen, question)
+    if held is not None:
+        return Capacity(
+            rows_per_second=held.rows_per_second, latency_ms=held.tail_ms, candidate=candidate
+        )
+    rate = UNPROVEN_SHARE * min(
+        slower * strict_rate(candidate, question), _below_failures(seen, question)
+    )
+    return Capacity(
+        rows_per_second=rate,
+        latency_ms=candidate.latency_ms,
+        candidate=candidate,
+        note=_note(confirming.trials_of(candidate.setting), rate),
+    )
+
+
+def held_rate(trials: Sequence[Trial], question: Question) -> Trial | None:
+    """The run at the largest rate that held, as far as the runs agree; None where none did.
+
+    A moment in which the machine did something else makes a run fail beside another that held at
+    a higher rate. The rate is taken that fewest runs contradict: that failed below it, or held
+    above it; of several the smallest.
+    """
+    allowed = question.goal.violations
+    held = [trial for trial in trials if trial.violations <= allowed]
+
+    def contradicted(rate: float) -> int:
+        below = [t for t in trials if t.violations > allowed and t.rows_per_second <= rate]
+        above = [t for t in held if t.rows_per_second > rate]
+        return len(below) + len(above)
+
+    return min(
+        held,
+        key=lambda trial: (contradicted(trial.rows_per_second), trial.rows_per_second),
+        default=None,
+    )
+
+
+def _is_proven(trials: Sequence[Trial], rate: float, question: Question) -> bool:
+    """Whether enough requests were sent at about this rate, or above it, and were in time."""
+    near = [trial for trial in trials if trial.rows_per_second >= SAME_RATE * rate]
+    seen = verdict(near)
+    return seen.requests >= ENOUGH_REQUESTS and seen.violations <= question.goal.violations
+
+
+def _below_failures(trials: Sequence[Trial], question: Question) -> float:
+    """A little below the smallest rate that failed; infinity where none did."""
+    allowed = question.goal.violations
+    failed = [trial.rows_per_second for trial in trials if trial.violations > allowed]
+    return LOWER_SHARE * min(failed, default=math.inf)
 
 
 def strict_rate(candidate: Candidate, question: Question) -> float:
@@ -77,18 +124,11 @@ def best_effort(confirming: Confirming, candidate: Candidate, deadline: Deadline
     return Capacity(rows_per_second=rate, latency_ms=latency, candidate=candidate, note=note)
 
 
-def _is_near(one: Trial, trial: Trial) -> bool:
-    """At the same setting and about the same rate."""
-    same = one.setting == trial.setting
-    return same and abs(one.rows_per_second / trial.rows_per_second - 1) <= 0.03  # noqa: PLR2004
-
-
-def _note(last: Trial | None, rate: float, allowed: float) -> str:
-    if last is None:
-        return "capacity is what the model says less 30 %: no run at it could be made and used"
-    if last.violations > allowed:
+def _note(trials: Sequence[Trial], rate: float) -> str:
+    if not trials:
+        return "capacity is what the model says less 30 %: there was no time for a run"
+    if not valid(trials):
         return (
-            f"capacity {figure(rate)} rows/s is the model's, after a run at"
-            f" {figure(last.rows_per_second)} rows/s in which {last.violations:.1%} were late"
+            "capacity is what the model says less 30 %: the load generator fell behind in all runs"
         )
-    return ""
+    return f"capacity {figure(rate)} rows/s is a cautious guess: no run at a rate kept the goal"

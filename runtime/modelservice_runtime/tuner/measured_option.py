@@ -5,40 +5,57 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+import numpy as np
+
 from . import curve
 from .bench import Sample
 from .curve import CurvePoint
+from .search import batching_of
 from .settings import Option
+from .simulation.arrivals import Requests
+from .simulation.outcomes import Batching, open_loop
 from .simulation.service_time import ServiceTime, spread_of
 from .statistics import Counters, total
 
-#: Windows of a run whose batches are this full on average: there was always work to do.
-FULL_SHARE = 0.8
+#: Of a run at a rate that climbs, the last share: there the most is to be done.
+LAST_SHARE = 1 / 3
+#: A row takes the server no longer than so many of its executions, beside these.
+MOST_GAP = 5.0
+_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Climb:
+    """A run at a rate. ``late_ms``: median latency of its last part."""
+
+    batching: Batching
+    requests: Requests
+    late_ms: float
 
 
 @dataclass(slots=True, kw_only=True)
 class MeasuredOption:
-    """``windows``: of all runs; ``busy``: of those under full load; ``behind``: of those at a rate,
-    while more came than could be done.
+    """What was seen of it.
 
-    ``spread`` and ``overhead_ms``: of lone requests.
+    ``windows``: of all runs; ``busy``: of those under full load; ``climbs``: runs at a rate in
+    which every latency is known. ``spread`` and ``overhead_ms``: of lone requests.
     """
 
     option: Option
     windows: list[Counters] = field(default_factory=list)
     busy: list[Counters] = field(default_factory=list)
-    behind: list[Counters] = field(default_factory=list)
+    climbs: list[Climb] = field(default_factory=list)
     spread: tuple[float, ...] = (1.0,)
     overhead_ms: float = 0.0
+    _made: dict[tuple[int, ServiceTime | None], ServiceTime | None] = field(default_factory=dict)
 
     def add(self, sample: Sample, *, full: bool = False) -> None:
         """Take what a run showed; ``full``: its instances always had work to do."""
         self.windows += sample.windows
         if full:
             self.busy += sample.windows
-        elif sample.measurement.latencies_ms or self.busy:
-            most = FULL_SHARE * sample.setting.max_batch_size
-            self.behind += [one for one in sample.windows if one.rows / one.count >= most]
+        elif sample.measurement.sent_ns:
+            self.climbs.append(climb_of(sample))
 
     def add_lone(self, sample: Sample) -> None:
         """Take a run of lone requests: its latencies scatter as executions do."""
@@ -68,22 +85,19 @@ class MeasuredOption:
         seconds = sum(window.at for window in self.busy) * self.option.instances
         return sum(window.busy_ns for window in self.busy) / 1e9 / seconds if seconds else 0.0
 
-    def _gap(self) -> float:
-        """Milliseconds for each row in which an instance with work to do does not execute.
-
-        Where requests come one by one rather than in bursts of answered clients, if that was seen.
-        """
-        seen = curve.gap_ms(self.behind, self.option.instances)
-        known = curve.gap_ms(self.busy, self.option.instances) if seen is None else seen
-        return known or 0.0
-
     def service(self, one: ServiceTime | None = None) -> ServiceTime | None:
-        """The model, or None where too little was seen.
+        """The model, or None where too little was seen; made anew only when more was seen.
 
         ``one``: of a single instance with as many threads. Several then take its times, and are
         slower the more of them execute at once, by what was seen under full load; without it
         their own mean times have to do.
         """
+        key = len(self.windows), one
+        if key not in self._made:
+            self._made = {key: self._model(one)}
+        return self._made[key]
+
+    def _model(self, one: ServiceTime | None) -> ServiceTime | None:
         rising = curve.rising(self.points)
         if not rising:
             return None
@@ -96,11 +110,13 @@ class MeasuredOption:
                 seconds=tuple(ms / 1000 for _, ms in rising),
                 spread=self.spread,
             )
-        return replace(
-            own,
-            gap=self._gap() / 1000,
-            overhead=self.overhead_ms / 1000,
-        )
+        gap = curve.gap_ms(self.busy, self.option.instances) or 0.0
+        own = replace(own, gap=gap / 1000, overhead=self.overhead_ms / 1000)
+        if not self.climbs:
+            return own
+        # Where requests come one by one the server has more to do than with bursts of clients
+        # that were answered together.
+        return replace(own, gap=median(fitted_gap(own, climb) for climb in self.climbs))
 
     def _contention(self, one: ServiceTime) -> tuple[float, ...]:
         """From 1, alone, in even steps to what was seen while all of them executed."""
@@ -109,6 +125,50 @@ class MeasuredOption:
         most = max(1.0, together.busy_ns / 1e9 / expected) if expected else 1.0
         others = self.option.instances - 1
         return tuple(1.0 + (most - 1.0) * m / others for m in range(others + 1))
+
+
+def climb_of(sample: Sample) -> Climb:
+    """Of a run whose requests are known one by one."""
+    measured = sample.measurement
+    times = np.array(measured.sent_ns, dtype=np.int64)
+    order = np.argsort(times, kind="stable")
+    requests = Requests(
+        arrival=(times[order] - times.min()) / 1e9,
+        rows=np.array(measured.sent_rows, dtype=np.int64)[order],
+        level=np.zeros(len(order), dtype=np.int64),
+    )
+    return Climb(
+        batching=batching_of(sample.setting),
+        requests=requests,
+        late_ms=_late(np.array(measured.latencies_ms)[order]),
+    )
+
+
+def fitted_gap(service: ServiceTime, climb: Climb) -> float:
+    """Seconds a row, so that the simulated latencies of the last part are the measured ones.
+
+    Never less than the service time has: that was seen.
+    """
+
+    def late(gap: float) -> float:
+        outcome = open_loop(replace(service, gap=gap), climb.batching, climb.requests)
+        return _late(outcome.latency * 1000)
+
+    low, high = service.gap, service.gap + MOST_GAP * service.of(1)
+    if late(low) >= climb.late_ms:
+        return low
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if late(middle) < climb.late_ms:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _late(latencies: np.ndarray) -> float:
+    """Median of the last part."""
+    return float(np.median(latencies[-max(1, int(LAST_SHARE * len(latencies))) :]))
 
 
 def overhead_ms(sample: Sample) -> float:

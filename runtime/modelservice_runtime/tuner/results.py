@@ -127,8 +127,10 @@ def answered(candidate: Candidate, batching: Batching, tuned: Tuned) -> str:
 
 
 def _throughput(tuned: Tuned) -> float:
+    """With full batches; a rate that was held is below that, whatever the model says."""
     candidate = tuned.capacity.candidate
-    return throughput(candidate.service, batching_of(candidate.setting))
+    full = throughput(candidate.service, batching_of(candidate.setting))
+    return max(full, tuned.capacity.rows_per_second)
 
 
 def words(tuned: Tuned, profile: Profile) -> str:
