@@ -335,7 +335,7 @@ def test_a_noisy_machine_is_measured_longer_and_said(monkeypatch: pytest.MonkeyP
     assert fake.runs > quiet.runs
     assert found.met
     chosen = true_candidate(fake, found.chosen.setting, found.question)
-    assert chosen.rows_per_second >= 0.8 * truly_best(fake, found)
+    assert chosen.rows_per_second >= 0.7 * truly_best(fake, found)
     assert found.capacity.rows_per_second <= chosen.rows_per_second
 
 
@@ -434,7 +434,7 @@ def test_a_load_generator_that_falls_behind_proves_nothing(
     found = tune(fake, monkeypatch)
     assert found.trials
     assert all(trial.discarded for trial in found.trials)
-    assert "could be made and used" in found.capacity.note
+    assert "the load generator fell behind in all runs" in found.capacity.note
     truth = true_candidate(fake, found.chosen.setting, found.question)
     assert 0 < found.capacity.rows_per_second <= 0.8 * truth.rows_per_second
 

@@ -40,7 +40,7 @@ STABILITY_PERCENT = 999
 
 #: A run at a rate: as many arrivals as make a good percentile if they come in a few seconds, as
 #: many as make a fair one if that takes longer, and at least so many as say anything at all.
-OPEN_SECONDS = 1.9
+OPEN_SECONDS = 0.95
 OPEN_SECONDS_GOOD = 3.9
 OPEN_REQUESTS_GOOD = 700
 OPEN_REQUESTS_FAIR = 60
