@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import pytest
 sys.path.append(str(Path(__file__).with_name("helpers")))
 # Where the programs of NVIDIA's image lie in this environment (harness/triton/install.py).
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.prefix, "triton", "bin")), os.environ["PATH"]])
+
+# Compiled once for all tests, outside of their folders.
+COMPILED = Path(tempfile.gettempdir(), f"modelservice-tests-compiled-{os.getuid()}")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(COMPILED))
 
 from artifacts import EXPORT, Kind, Published, publish, read_manifest, write_files
 from models import Model, linear

@@ -336,7 +336,7 @@ def test_a_noisy_machine_is_measured_longer_and_said(monkeypatch: pytest.MonkeyP
     assert found.met
     chosen = true_candidate(fake, found.chosen.setting, found.question)
     assert chosen.rows_per_second >= 0.7 * truly_best(fake, found)
-    assert found.capacity.rows_per_second <= chosen.rows_per_second
+    assert found.capacity.rows_per_second <= 1.1 * chosen.rows_per_second
 
 
 def test_a_model_that_is_wrong_is_searched_further_with_measurements_and_said(
