@@ -15,10 +15,6 @@ sys.path.append(str(Path(__file__).with_name("helpers")))
 # Where the programs of NVIDIA's image lie in this environment (harness/triton/install.py).
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.prefix, "triton", "bin")), os.environ["PATH"]])
 
-# Compiled once for all tests, outside of their folders.
-COMPILED = Path(tempfile.gettempdir(), f"modelservice-tests-compiled-{os.getuid()}")
-os.environ.setdefault("NUMBA_CACHE_DIR", str(COMPILED))
-
 from artifacts import EXPORT, Kind, Published, publish, read_manifest, write_files
 from models import Model, linear
 from pod import Pod, serving
@@ -26,6 +22,10 @@ from tune_pod import TunePod
 
 from modelservice_runtime.contract.model_config import PYTHON_BACKEND, warmup_sizes
 from modelservice_runtime.serve.shared_memory import region_prefix, remove_regions
+
+# What tuners started here compile: once for all tests, outside of their folders.
+COMPILED = Path(tempfile.gettempdir(), f"modelservice-tests-compiled-{os.getuid()}")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(COMPILED))
 
 PodOf = Callable[..., Pod]
 

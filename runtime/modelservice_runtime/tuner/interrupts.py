@@ -27,6 +27,10 @@ class Interrupts:
         signal.signal(signal.SIGALRM, self._on_signal)
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
 
+    def no_alarm(self) -> None:
+        """From now on only SIGTERM counts: what is left to do is short, and has a result."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def silence(self) -> None:
         """No more of them: the result is being written."""
         signal.setitimer(signal.ITIMER_REAL, 0)

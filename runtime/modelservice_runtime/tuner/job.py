@@ -101,6 +101,7 @@ def tune(
             deadline=deadline,
         )
         tuned = _run(tuning, request.current)
+        interrupts.no_alarm()
         done = _done(request, manifest, samples, tuned, triton.load_seconds)
     return _reported(request, done, scratch)
 

@@ -35,6 +35,8 @@ from .interrupts import Interrupts
 from .ports import LOOPBACK, Ports
 
 START_SECONDS = 300.0
+#: A reload is broken off after so many times of the first start, but not before these seconds.
+RELOAD_STARTS, RELOAD_SECONDS_LEAST = 10.0, 15.0
 #: Nothing of it is needed any more, and this comes out of the time kept back for the end.
 STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
@@ -179,7 +181,10 @@ class Triton:
     def _reload(self, config: str, deadline: Deadline) -> None:
         write_config(self._repository / self._place.name, config)
         self._served = ""  # whatever happens now, the next configuration has to be loaded
-        limit = min(START_SECONDS, deadline.remaining(time.monotonic()) + 1.0)
+        # A model that loads in a second does not need minutes: something hangs in Triton.
+        patience = max(RELOAD_SECONDS_LEAST, RELOAD_STARTS * self.load_seconds)
+        left = deadline.remaining(time.monotonic()) + 1.0
+        limit = min(START_SECONDS, patience, left)
         try:
             path = f"/v2/repository/models/{self._place.name}/load"
             status, body = self._ask("POST", path, limit)
