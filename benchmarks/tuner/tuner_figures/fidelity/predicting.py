@@ -23,6 +23,7 @@ from modelservice_runtime.contract.requests import LatencyObjective
 from modelservice_runtime.contract.traffic import Traffic
 from modelservice_runtime.tuner.bench import Bench
 from modelservice_runtime.tuner.calibration import Seen, fitted
+from modelservice_runtime.tuner.command import numbers_per_row
 from modelservice_runtime.tuner.cores import Cores
 from modelservice_runtime.tuner.curves import Curves
 from modelservice_runtime.tuner.deadline import Deadline
@@ -68,6 +69,7 @@ def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[tuple[int, int], 
         scratch=scratch,
         cores=Cores(server=everything, client=everything),
         interrupts=Interrupts(),
+        numbers_per_row=numbers_per_row(server.config),
     )
     question = Question(
         objective=LatencyObjective(percentile=_PERCENTILE, milliseconds=work["goal_ms"]),
