@@ -7,6 +7,7 @@ beyond the tolerance, Optuna's TPE searches further with measurements alone.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,6 +80,8 @@ class Confirming:
             corrected = [done for done in measured if done is not None]
             order = ranked(corrected, self.question)
             best = order[0].rows_per_second if order else 0.0
+            if best <= 0:
+                break  # so slow was none before: their order stays what it was
             hopes = [hope for hope in order if hope.rows_per_second >= CLEARLY_BEHIND * best]
         return hopes
 
@@ -113,6 +116,8 @@ class Confirming:
         self, setting: Setting, rows: float, number: int, deadline: Deadline, fraction: float
     ) -> Trial | None:
         """One run at ``rows`` a second; None where it was given up."""
+        if not 0 < rows < math.inf:
+            return None
         left = deadline.remaining(time.monotonic())
         count = runs.open_requests(rows / self.question.traffic.mean_rows, RUN_SHARE * left)
         if not count:

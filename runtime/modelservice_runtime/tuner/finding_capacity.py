@@ -22,6 +22,8 @@ BEST_EFFORT_SHARE = 0.5
 SAME_RATE = 0.97
 #: After a rate that failed, the next one is lower by so much.
 LOWER_SHARE = 0.93
+#: Of the throughput: what is tried where the model says that no rate keeps the goal.
+LOWEST_SHARE = 0.3
 #: Beside the model's word where no run could be made.
 UNPROVEN_SHARE = 0.7
 
@@ -45,8 +47,8 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
     candidate, slower = best, 1.0
     for number in range(MOST_RUNS):
         seen = valid(confirming.trials_of(candidate.setting))
-        rate = min(slower * strict_rate(candidate, question), _below_failures(seen, question))
-        if rate <= 0 or _is_proven(seen, rate, question):
+        rate = _next_rate(candidate, seen, question, slower)
+        if _is_proven(seen, rate, question):
             break
         trial = confirming.run(candidate.setting, rate, 20 + number, deadline, 0.8)
         if trial is None:
@@ -55,21 +57,33 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
             slower *= SLOWER_SHARE
             continue
         candidate = confirming.corrected(candidate)
-    seen = valid(confirming.trials_of(candidate.setting))
+    trials = confirming.trials_of(candidate.setting)
+    seen = valid(trials)
     held = held_rate(seen, question)
     if held is not None:
         return Capacity(
             rows_per_second=held.rows_per_second, latency_ms=held.tail_ms, candidate=candidate
         )
-    rate = UNPROVEN_SHARE * min(
-        slower * strict_rate(candidate, question), _below_failures(seen, question)
-    )
+    rate = UNPROVEN_SHARE * _next_rate(candidate, seen, question, slower)
+    latency = min((trial.tail_ms for trial in seen), default=candidate.latency_ms)
+    goal_ms = question.objective.milliseconds
     return Capacity(
         rows_per_second=rate,
-        latency_ms=candidate.latency_ms,
+        latency_ms=latency if math.isfinite(latency) else goal_ms,
         candidate=candidate,
-        note=_note(confirming.trials_of(candidate.setting), rate),
+        note=_note(trials, rate),
     )
+
+
+def _next_rate(
+    candidate: Candidate, seen: Sequence[Trial], question: Question, slower: float
+) -> float:
+    """What the model says, but below what failed; where it says nothing: half of what failed."""
+    failed = _smallest_failure(seen, question)
+    modelled = slower * strict_rate(candidate, question)
+    if modelled > 0:
+        return min(modelled, LOWER_SHARE * failed)
+    return min(LOWEST_SHARE * candidate.throughput, failed / 2)
 
 
 def held_rate(trials: Sequence[Trial], question: Question) -> Trial | None:
@@ -101,11 +115,11 @@ def _is_proven(trials: Sequence[Trial], rate: float, question: Question) -> bool
     return seen.requests >= ENOUGH_REQUESTS and seen.violations <= question.goal.violations
 
 
-def _below_failures(trials: Sequence[Trial], question: Question) -> float:
-    """A little below the smallest rate that failed; infinity where none did."""
+def _smallest_failure(trials: Sequence[Trial], question: Question) -> float:
+    """The smallest rate that failed; infinity where none did."""
     allowed = question.goal.violations
     failed = [trial.rows_per_second for trial in trials if trial.violations > allowed]
-    return LOWER_SHARE * min(failed, default=math.inf)
+    return min(failed, default=math.inf)
 
 
 def strict_rate(candidate: Candidate, question: Question) -> float:

@@ -144,8 +144,7 @@ class Tuning:
     def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
         words, goal = chosen.setting.words(), self.question.goal_words()
         if best is not None:
-            rows = figure(chosen.rows_per_second)
-            return f"{words}: carries most of {many} settings within {goal}, {rows} rows/s"
+            return f"{words}: carries most of {many} settings within {goal}"
         alone = self.curves.alone_ms[chosen.setting.option.variant]
         if alone <= self.question.objective.milliseconds:
             return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
