@@ -40,7 +40,7 @@ CLIMB_SHARES = (0.3, 1.3)
 RUN_SHARE = 0.2
 #: Lone requests whose median is below this share of the goal, and which miss it at the percentile
 #: all the same, are measured again so often: a busy machine looks like that.
-CALM_SHARE, LONE_REPEATS = 0.5, 2
+CALM_SHARE, LONE_REPEATS = 0.5, 4
 #: A larger batch is tried while a full one takes no more than this share of the goal.
 GROW_SHARE = 0.6
 #: Options that carry this much of the best are measured on while their curve is not known well …
