@@ -20,7 +20,7 @@ import pytest
 from artifacts import EXPORT, OPENVINO_FP32, Kind, Published, onnx_file, publish
 from models import Model, linear, same, slow
 from pod import eventually
-from tune_pod import TunePod, name_of
+from tune_pod import TunePod, name_of, words_of
 
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, ServedSetting
@@ -201,7 +201,7 @@ def test_a_program_that_is_not_in_the_image_is_named(
 def test_sigterm_ends_it_and_leaves_no_process_behind(tune_pod: TunePod) -> None:
     tune_pod.start()
     tune_pod.until(lambda line: line["stage"] == "latency by batch")
-    eventually(lambda: any("perf_analyzer" in " ".join(p.cmdline()) for p in tune_pod.family()))
+    eventually(lambda: any("perf_analyzer" in words_of(p) for p in tune_pod.family()))
     family = tune_pod.family()
     prefix = tune_pod.prefix()
     assert regions(prefix)
@@ -245,7 +245,7 @@ def test_a_model_process_that_is_killed_costs_no_more_than_a_run(tune_pod: TuneP
 def test_triton_killed_before_anything_is_known_is_a_question_of_memory(tune_pod: TunePod) -> None:
     tune_pod.start()
     tune_pod.until(lambda line: line["stage"] == "loading")
-    eventually(lambda: any(p.name() == "tritonserver" for p in tune_pod.family()))
+    eventually(lambda: any(name_of(p) == "tritonserver" for p in tune_pod.family()))
     tune_pod.server().kill()
     code, result = tune_pod.finish()
     assert (code, result.reason) == (exit_codes.USER_ERROR, errors.OUT_OF_MEMORY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelservice_runtime.pages import labels, scales
@@ -27,9 +27,10 @@ def test_ticks_are_few_even_and_within(low: float, length: float) -> None:
 
 
 @given(st.floats(1e-4, 1e4), st.floats(1.5, 1e5))
+@example(low=0.00010000000000000002, factor=1.5)  # a round value that is a rounding error off
 def test_logarithmic_ticks_are_within(low: float, factor: float) -> None:
     found = scales.log_ticks(low, low * factor)
-    assert all(low <= value <= low * factor for value in found)
+    assert all(low * (1 - 1e-9) <= value <= low * factor * (1 + 1e-9) for value in found)
     assert 1 <= len(found) <= 16
 
 

@@ -145,7 +145,7 @@ class TunePod:
 
     def prefix(self) -> str:
         """Of its Triton's shared memory, which it was given on its command line."""
-        (flag,) = [word for word in self.server().cmdline() if "shm-region-prefix" in word]
+        (flag,) = [word for word in words_of(self.server()).split() if "shm-region-prefix" in word]
         return flag.rpartition("=")[2]
 
     def log(self) -> str:
@@ -171,5 +171,13 @@ def name_of(process: psutil.Process) -> str:
     """Empty for one that has just gone."""
     try:
         return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def words_of(process: psutil.Process) -> str:
+    """Its command line; empty for one that has just gone."""
+    try:
+        return " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return ""
