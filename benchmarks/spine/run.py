@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import table  # puts what all benchmarks share on the path
 from bench_figures import document
+from bench_figures.command_line import figure_of, take_signals
 from bench_figures.document import Document
 from bench_figures.machine import BUSY, machine
 from bench_figures.page import text_table
@@ -43,30 +42,16 @@ _SERVING = "serving-test"
 def main() -> int:
     """Parse the command line and measure."""
     options = _parser().parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupted)
+    take_signals()
     workshop = open_workshop(os.environ)
     return guarded(lambda: _run(workshop, options), workshop.console)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    """Like Ctrl-C: everything that was started is taken down on the way out."""
-    del number, frame
-    raise KeyboardInterrupt
-
-
-def _figure(word: str) -> str:
-    """Not argparse's ``choices``: Python 3.11 looks for the empty list among them."""
-    if word not in FIGURES:
-        raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(FIGURES)}")
-    return word
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("figures", nargs="*", type=_figure, help="none: F3 F4 F5")
+    parser.add_argument("figures", nargs="*", type=figure_of(FIGURES), help="none: F3 F4 F5")
     parser.add_argument("--cold", action="store_true", help="F1, F2 with empty caches as well")
     parser.add_argument("--rounds", type=int, default=5, help="of F5 (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=table.RESULTS)

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import table  # puts what all benchmarks share on the path
 from bench_figures import document
+from bench_figures.command_line import figure_of, take_signals
 from bench_figures.document import Document
 from bench_figures.machine import BUSY, environment_versions, machine, project_versions
 from bench_figures.page import text_table
@@ -60,30 +59,16 @@ _PACKAGES = {
 def main() -> int:
     """Parse the command line and measure."""
     options = _parser().parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupted)
+    take_signals()
     workshop = open_workshop(os.environ)
     return guarded(lambda: _run(workshop, options), workshop.console)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    """Like Ctrl-C: everything that was started is taken down on the way out."""
-    del number, frame
-    raise KeyboardInterrupt
-
-
-def _figure(word: str) -> str:
-    """Not argparse's ``choices``: Python 3.11 looks for the empty list among them."""
-    if word not in FIGURES:
-        raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(FIGURES)}")
-    return word
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("figures", nargs="*", type=_figure, help="none: all of them")
+    parser.add_argument("figures", nargs="*", type=figure_of(FIGURES), help="none: all of them")
     parser.add_argument("--quick", action="store_true", help="a tenth of it; nothing is recorded")
     parser.add_argument("--model", action="append", default=[], help="default: all")
     parser.add_argument("--repeats", type=int, help=f"default: {REPEATS}, and 1 with --quick")

@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -157,21 +157,8 @@ def _within(question: Question, server: RunningServer) -> Question:
     """The question, with threads left alone where the backend has no word for them."""
     if server.can_change_threads:
         return question
-    limits = question.limits
-    fixed = Limits(
-        cpu=limits.cpu,
-        max_batch_size=limits.max_batch_size,
-        instances=limits.instances,
-        threads=limits.threads,
-        fixed_threads=server.current().option.threads,
-    )
-    return Question(
-        objective=question.objective,
-        traffic=question.traffic,
-        limits=fixed,
-        memory_bytes=question.memory_bytes,
-        trace=question.trace,
-    )
+    threads = server.current().option.threads
+    return replace(question, limits=replace(question.limits, fixed_threads=threads))
 
 
 def _place(server: RunningServer) -> Place:

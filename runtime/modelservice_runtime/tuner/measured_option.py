@@ -11,6 +11,7 @@ from . import curve
 from .bench import Sample
 from .curve import CurvePoint
 from .search import batching_of
+from .sending import as_sent
 from .settings import Option
 from .simulation.arrivals import Requests
 from .simulation.outcomes import Batching, open_loop
@@ -129,19 +130,8 @@ class MeasuredOption:
 
 def climb_of(sample: Sample) -> Climb:
     """Of a run whose requests are known one by one."""
-    measured = sample.measurement
-    times = np.array(measured.sent_ns, dtype=np.int64)
-    order = np.argsort(times, kind="stable")
-    requests = Requests(
-        arrival=(times[order] - times.min()) / 1e9,
-        rows=np.array(measured.sent_rows, dtype=np.int64)[order],
-        level=np.zeros(len(order), dtype=np.int64),
-    )
-    return Climb(
-        batching=batching_of(sample.setting),
-        requests=requests,
-        late_ms=_late(np.array(measured.latencies_ms)[order]),
-    )
+    requests, latencies = as_sent(sample.measurement)
+    return Climb(batching=batching_of(sample.setting), requests=requests, late_ms=_late(latencies))
 
 
 def fitted_gap(service: ServiceTime, climb: Climb) -> float:

@@ -20,10 +20,11 @@ from .memory_plan import MIB, Observation, predicted
 from .outcome import Tuned
 from .report import document as doc
 from .results import curve_notes, discarded, variants_compared
-from .search import Candidate, batching_of
+from .search import NOISE_SHARE, Candidate, batching_of
 from .settings import Setting
 from .simulation.capacity import answered_share
 from .simulation.outcomes import open_loop
+from .simulation.service_time import ServiceTime
 from .trials import Trial, valid
 
 
@@ -52,7 +53,7 @@ def report_of(
         memory=_memory(tuned, memory),
         capacity=_capacity(tuned, decided),
         reasons=tuple(doc.Reason(knob=k.name, value=k.value, why=k.why) for k in knobs),
-        runs=tuple(_run(trial, tuned) for trial in tuned.trials),
+        runs=_runs(tuned),
         cost=doc.CostView(
             seconds=tuned.seconds,
             load_seconds=tuned.load_seconds,
@@ -128,13 +129,21 @@ def _outcome(tuned: Tuned, item: Candidate, trials: Sequence[Trial]) -> tuple[st
         return doc.REJECTED, f"keeps {tuned.question.goal_words()} at no rate"
     best = max(other.rows_per_second for other in tuned.order)
     behind = 1 - item.rows_per_second / best
-    why = "another setting is as good" if behind < 0.03 else f"{behind:.0%} behind, simulated"  # noqa: PLR2004
+    why = (
+        "another setting is as good" if behind < NOISE_SHARE else f"{behind:.0%} behind, simulated"
+    )
     return doc.REJECTED, why
 
 
-def _run(trial: Trial, tuned: Tuned) -> doc.RunView:
+def _runs(tuned: Tuned) -> tuple[doc.RunView, ...]:
     services = {item.setting: item.service for item in tuned.order}
-    service = services.get(trial.setting, tuned.chosen.service)
+    return tuple(
+        _run(trial, tuned, services.get(trial.setting, tuned.chosen.service))
+        for trial in tuned.trials
+    )
+
+
+def _run(trial: Trial, tuned: Tuned, service: ServiceTime) -> doc.RunView:
     requests = trial.sent or trial.requests
     outcome = open_loop(service, batching_of(trial.setting), requests)
     objective = tuned.question.objective

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelservice_runtime.contract.codec import dumps
-from modelservice_runtime.contract.profile import MemoryPlan, Profile, ServicePoint
+from modelservice_runtime.contract.profile import (
+    CAPACITY_REPLICAS,
+    MemoryPlan,
+    Profile,
+    ServicePoint,
+)
 from modelservice_runtime.contract.requests import TuneRequest
 from modelservice_runtime.contract.results import (
     FAILED,
@@ -17,7 +22,6 @@ from modelservice_runtime.contract.results import (
 from . import curve
 from .errors import MEASURED, OBJECTIVE_MISSED, TuneError
 from .figures import figure
-from .finding_capacity import strict_rate
 from .knobs import Decided, Knob
 from .outcome import Tuned
 from .search import Candidate, batching_of
@@ -26,7 +30,7 @@ from .simulation.capacity import answered_share, packed, throughput
 from .simulation.outcomes import Batching
 from .trials import valid
 
-#: Beyond this the machine's noise is worth a word.
+#: A result has room for so many reasons; the report has all of them.
 _SHOWN_REASONS = 8
 
 
@@ -113,8 +117,6 @@ def service_points(candidate: Candidate) -> tuple[ServicePoint, ...]:
 
 def capacity_table(tuned: Tuned) -> tuple[float, ...]:
     """R(c) for the routing that there is: each replica gets a random part of the requests."""
-    from modelservice_runtime.contract.profile import CAPACITY_REPLICAS  # noqa: PLC0415
-
     rate = tuned.capacity.rows_per_second
     return tuple(round(rate * count, 2) for count in CAPACITY_REPLICAS)
 
@@ -179,11 +181,6 @@ def discarded(tuned: Tuned) -> tuple[str, ...]:
     return (
         (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",) if many else ()
     )
-
-
-def strict_capacity(tuned: Tuned) -> float:
-    """R(1) as the corrected model has it."""
-    return strict_rate(tuned.capacity.candidate, tuned.question)
 
 
 def shortened(result: TuneResult) -> bytes:

@@ -10,11 +10,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from .calibration import Seen
 from .parsing import Measurement
 from .search import batching_of
+from .sending import as_sent
 from .settings import Setting
 from .simulation.arrivals import Requests
 
@@ -59,15 +58,11 @@ class Trial:
     @property
     def sent(self) -> Requests | None:
         """The requests as they were really sent; None where that is not known one by one."""
-        measured = self.measurement
-        if not measured.sent_ns:
+        if not self.measurement.sent_ns:
             return None
-        times = np.array(measured.sent_ns, dtype=np.int64)
-        order = np.argsort(times, kind="stable")
-        rows = np.array(measured.sent_rows, dtype=np.int64)[order]
         # The first one comes when it was to come: its clock is the generator's own.
-        arrival = (times[order] - times.min()) / 1e9 + float(self.requests.arrival[0])
-        return Requests(arrival=arrival, rows=rows, level=np.zeros(len(rows), dtype=np.int64))
+        requests, _ = as_sent(self.measurement, first=float(self.requests.arrival[0]))
+        return requests
 
     def seen(self) -> Seen:
         """For the calibration."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
+
+from bench_figures.family import family
 
 _PROC = Path("/proc")
 #: What counts against a container's limit: pages that no file backs.
@@ -12,19 +13,7 @@ _COUNTED = ("RssAnon:", "RssShmem:")
 
 def private_bytes(pid: int, proc: Path = _PROC) -> int:
     """Resident bytes of the process ``pid`` and its descendants that no file backs."""
-    return sum(_own_bytes(member, proc) for member in _family(pid, proc))
-
-
-def _family(pid: int, proc: Path) -> list[int]:
-    members, waiting = [], [pid]
-    while waiting:
-        member = waiting.pop()
-        members.append(member)
-        # A process is the child of the thread that started it.
-        for path in (proc / str(member)).glob("task/*/children"):
-            with contextlib.suppress(OSError):
-                waiting += map(int, path.read_text().split())
-    return members
+    return sum(_own_bytes(member, proc) for member in family(pid, proc))
 
 
 def _own_bytes(pid: int, proc: Path) -> int:

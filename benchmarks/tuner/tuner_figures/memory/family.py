@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from bench_figures.family import family
 
 #: The Python backend runs each instance in a process of this name, of which the kernel shows 15.
 _STUB = "triton_python_backend_stub"[:15]
@@ -34,24 +35,13 @@ def now(pid: int, proc: Path = _PROC) -> Bytes:
     That is what a container is charged with; what was just read from files counts too.
     """
     server = instances = 0
-    for member in _family(pid, proc):
+    for member in family(pid, proc):
         size = _own(member, proc)
         if _name(member, proc) == _STUB:
             instances += size
         else:
             server += size
     return Bytes(server=server, instances=instances)
-
-
-def _family(pid: int, proc: Path) -> list[int]:
-    members, waiting = [], [pid]
-    while waiting:
-        member = waiting.pop()
-        members.append(member)
-        for path in (proc / str(member)).glob("task/*/children"):
-            with contextlib.suppress(OSError):
-                waiting += map(int, path.read_text().split())
-    return members
 
 
 def _own(pid: int, proc: Path) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -19,38 +18,16 @@ from modelservice_runtime.serve.flags import Endpoint, ServerPlan, command
 from modelservice_runtime.serve.layout import lay_out, write_config
 from modelservice_runtime.serve.shared_memory import region_prefix, remove_regions
 from modelservice_runtime.serve.start import child_environment
+from modelservice_runtime.tuner.ports import LOOPBACK, Ports
 from tuner_figures.bench import Bench
 from tuner_figures.models.artifacts import Artifact
 
 from .ending import started
 from .settings import Setting, config
 
-LOOPBACK = "127.0.0.1"
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 _OK = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """Three that were free a moment ago."""
-
-    http: int
-    grpc: int
-    metrics: int
-
-    @classmethod
-    def free(cls) -> Ports:
-        """Ask the kernel; all are held until all are known, so they differ."""
-        sockets = [socket.socket() for _ in range(3)]
-        try:
-            for item in sockets:
-                item.bind((LOOPBACK, 0))
-            http_port, grpc_port, metrics_port = (item.getsockname()[1] for item in sockets)
-        finally:
-            for item in sockets:
-                item.close()
-        return cls(http=http_port, grpc=grpc_port, metrics=metrics_port)
 
 
 @dataclass(slots=True, kw_only=True)
