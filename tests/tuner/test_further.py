@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuning_values import candidate, setting
 
-from modelservice_runtime.tuner.further import TRIALS, further
+from modelservice_runtime.tuner.further import PATIENCE, TRIALS, further
 from modelservice_runtime.tuner.search import Candidate
 from modelservice_runtime.tuner.settings import Setting
 
@@ -47,6 +47,11 @@ def test_nothing_is_measured_twice_nor_what_is_known_nor_what_does_not_fit() -> 
     assert len(set(tried)) == len(tried)
     assert setting(16, 2) not in tried
     assert setting(32, 2) not in tried
+
+
+def test_it_ends_when_nothing_better_is_found() -> None:
+    found = further(ORDER, {setting(1, 1): 1000.0}, asked)
+    assert len(found) == PATIENCE
 
 
 def test_it_ends_when_there_is_no_time() -> None:

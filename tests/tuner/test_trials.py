@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tuning_values import question, setting, trial
 
 from modelservice_runtime.tuner.parsing import Measurement
-from modelservice_runtime.tuner.trials import Trial, valid, verdict
+from modelservice_runtime.tuner.trials import Trial, most_sent, valid, verdict
 
 ASKED = question()
 
@@ -84,6 +84,16 @@ def test_a_run_in_which_the_generator_fell_behind_is_thrown_away() -> None:
     assert sent(1.0).discarded == ""
     good, bad = sent(1.0), sent(1.5)
     assert [id(run) for run in valid([good, bad])] == [id(good)]
+
+
+def test_what_the_generator_can_send_is_what_it_sent() -> None:
+    kept, behind = sent(1.0), sent(1.5)
+    assert most_sent([kept]) == math.inf
+    assert behind.sendable == pytest.approx(0.95 * 100 / 1.5, rel=0.05)
+    assert most_sent([kept, behind]) == kept.rows_per_second
+    assert most_sent([behind, sent(2.0)]) == behind.sendable
+    unknown = trial(setting(), ASKED, 50.0, delayed_percent=60.0)
+    assert unknown.sendable == pytest.approx(0.85 * 50)
 
 
 def test_where_times_are_known_one_by_one_late_ones_are_taken_as_they_were() -> None:

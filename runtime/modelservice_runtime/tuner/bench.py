@@ -29,6 +29,10 @@ from .settings import Setting
 from .statistics import Counters, Watch, windows
 
 
+#: perf_analyzer takes as long to start and to end.
+AROUND_SECONDS = 0.5
+
+
 class Server(Protocol):
     """The Triton under test, whoever started it."""
 
@@ -111,7 +115,7 @@ class Bench:
 
     def measure(self, setting: Setting, run: Run, deadline: Deadline) -> Sample | None:
         """One measurement, or None and a note."""
-        if deadline.remaining(time.monotonic()) < run.seconds:
+        if deadline.remaining(time.monotonic()) < run.seconds + AROUND_SECONDS:
             self._note(setting, "there was no time to measure it")
             return None
         try:
@@ -129,7 +133,7 @@ class Bench:
         try:
             return self._once(setting, run, deadline)
         except LoadFailed:
-            if deadline.remaining(time.monotonic()) < run.seconds:
+            if deadline.remaining(time.monotonic()) < run.seconds + AROUND_SECONDS:
                 raise
         return self._once(setting, run, deadline)
 

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from . import runs
 from .bench import Bench
@@ -24,7 +25,7 @@ from .question import Question
 from .search import Candidate, Memory, finalists, ranked, simulate
 from .settings import Setting
 from .statistics import total
-from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
+from .trials import ENOUGH_REQUESTS, Trial, most_sent, valid, verdict
 
 #: One run at a rate takes at most this share of the time that is left.
 RUN_SHARE = 0.2
@@ -34,8 +35,6 @@ LEAST_ROUNDS, MOST_ROUNDS = 2, 4
 BELOW_SHARE = 0.95
 #: Two speeds of a noisy machine differ by as many times its noise, and mean nothing.
 NOISES = 2.0
-#: A rate that the load generator cannot keep up with is lowered to this share of it.
-SLOWER_SHARE = 0.85
 #: After a round, what carries less than this of the best is out.
 CLEARLY_BEHIND = 0.90
 #: Each round sends other random times.
@@ -107,9 +106,6 @@ class Confirming:
         trial = self.run(candidate.setting, rows, number, deadline, done)
         if trial is None:
             return None
-        if trial.discarded:
-            # The load generator has to keep up: asked for less the next time.
-            return replace(candidate, rows_per_second=SLOWER_SHARE * candidate.rows_per_second)
         return self.corrected(candidate)
 
     def run(
@@ -118,6 +114,7 @@ class Confirming:
         """One run at ``rows`` a second; None where it was given up."""
         if not 0 < rows < math.inf:
             return None
+        rows = min(rows, most_sent(self.trials))
         left = deadline.remaining(time.monotonic())
         count = runs.open_requests(rows / self.question.traffic.mean_rows, RUN_SHARE * left)
         if not count:
@@ -159,6 +156,19 @@ class Confirming:
         self._bases.setdefault(candidate.setting, candidate)
         return self._bases[candidate.setting]
 
+    def _kept(self, setting: Setting) -> float:
+        """What is left of the first word of the model on ``setting``, by what was measured so far.
+
+        Of settings of the same option where there are such, else of all.
+        """
+        shares = {
+            known: self.corrected(base).rows_per_second / base.rows_per_second
+            for known, base in self._bases.items()
+            if base.rows_per_second > 0
+        }
+        own = [share for known, share in shares.items() if known.option == setting.option]
+        return median(own or shares.values() or [1.0])
+
     def _disagree(self, noise: float) -> bool:
         """Whether the model was wrong about most of what was measured."""
         wrong = [
@@ -177,15 +187,12 @@ class Confirming:
         )
         self.searched_further = True
         tried = {hope.setting: hope.rows_per_second for hope in hopes}
-        speed = _typical_speed(self.fits)
 
         def ask(candidate: Candidate) -> float | None:
-            slower = replace(candidate, service=candidate.service.scaled(speed))
-            hope = simulate(candidate.setting, slower.service, self.question, self.memory)
-            if hope.rows_per_second <= 0:
+            rows = BELOW_SHARE * self._kept(candidate.setting) * candidate.rows_per_second
+            if rows <= 0:
                 return 0.0
-            rows = BELOW_SHARE * hope.rows_per_second
-            if self.run(hope.setting, rows, 7, deadline, 0.65) is None:
+            if self.run(candidate.setting, rows, 7, deadline, 0.65) is None:
                 return None
             return self.corrected(candidate).rows_per_second
 
@@ -208,11 +215,6 @@ def _disagreement(fits: Iterable[Fit]) -> str:
     ]
     error, name = max(errors, key=lambda pair: abs(pair[0]))
     return f"{name} by {error:+.0%}"
-
-
-def _typical_speed(fits: dict[Setting, Fit]) -> float:
-    speeds = sorted(fit.speed for fit in fits.values())
-    return speeds[len(speeds) // 2] if speeds else 1.0
 
 
 def _because(why: str) -> str:

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .confirming import SLOWER_SHARE, Confirming
+from .confirming import Confirming
 from .deadline import Deadline
 from .figures import figure
 from .question import Question
 from .search import Candidate, batching_of
 from .simulation.capacity import carried
-from .trials import ENOUGH_REQUESTS, Trial, valid, verdict
+from .trials import ENOUGH_REQUESTS, Trial, most_sent, valid, verdict
 
 #: Runs at the rate that the model says, each after the model was put right with those before.
 MOST_RUNS = 4
@@ -44,18 +44,15 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
     What the setting was loaded with before counts too.
     """
     question = confirming.question
-    candidate, slower = best, 1.0
+    candidate = best
     for number in range(MOST_RUNS):
         seen = valid(confirming.trials_of(candidate.setting))
-        rate = _next_rate(candidate, seen, question, slower)
+        rate = min(_next_rate(candidate, seen, question), most_sent(confirming.trials))
         if _is_proven(seen, rate, question):
             break
         trial = confirming.run(candidate.setting, rate, 20 + number, deadline, 0.8)
         if trial is None:
             break
-        if trial.discarded:
-            slower *= SLOWER_SHARE
-            continue
         candidate = confirming.corrected(candidate)
     trials = confirming.trials_of(candidate.setting)
     seen = valid(trials)
@@ -64,7 +61,7 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
         return Capacity(
             rows_per_second=held.rows_per_second, latency_ms=held.tail_ms, candidate=candidate
         )
-    rate = UNPROVEN_SHARE * _next_rate(candidate, seen, question, slower)
+    rate = UNPROVEN_SHARE * min(_next_rate(candidate, seen, question), most_sent(trials))
     latency = min((trial.tail_ms for trial in seen), default=candidate.latency_ms)
     goal_ms = question.objective.milliseconds
     return Capacity(
@@ -75,12 +72,10 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
     )
 
 
-def _next_rate(
-    candidate: Candidate, seen: Sequence[Trial], question: Question, slower: float
-) -> float:
+def _next_rate(candidate: Candidate, seen: Sequence[Trial], question: Question) -> float:
     """What the model says, but below what failed; where it says nothing: half of what failed."""
     failed = _smallest_failure(seen, question)
-    modelled = slower * strict_rate(candidate, question)
+    modelled = strict_rate(candidate, question)
     if modelled > 0:
         return min(modelled, LOWER_SHARE * failed)
     return min(LOWEST_SHARE * candidate.throughput, failed / 2)

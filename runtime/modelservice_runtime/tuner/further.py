@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import optuna
 
-from .search import Candidate
+from .search import NOISE_SHARE, Candidate
 from .settings import Setting
 
 #: Each costs a run.
 TRIALS = 8
+#: So many in a row that are no better than the best before end the search.
+PATIENCE = 3
 _SEED = 1
 
 
@@ -41,7 +43,10 @@ def further(
                 )
             )
     tried: list[Candidate] = []
+    best, in_vain = max(known.values(), default=0.0), 0
     for _ in range(TRIALS):
+        if in_vain == PATIENCE:
+            break
         trial = study.ask(distributions)
         picked = names.get(_name_of(trial.params))
         if picked is None or picked in known or picked in {item.setting for item in tried}:
@@ -54,6 +59,8 @@ def further(
             break
         study.tell(trial, measured)
         tried.append(candidates[picked])
+        in_vain = 0 if measured > best * (1 + NOISE_SHARE) else in_vain + 1
+        best = max(best, measured)
     return tuple(tried)
 
 

@@ -28,7 +28,7 @@ from .search import Candidate, batching_of
 from .settings import batch_sizes
 from .simulation.capacity import answered_share, packed, throughput
 from .simulation.outcomes import Batching
-from .trials import valid
+from .trials import most_sent, valid
 
 #: A result has room for so many reasons; the report has all of them.
 _SHOWN_REASONS = 8
@@ -175,12 +175,12 @@ def curve_notes(tuned: Tuned) -> tuple[str, ...]:
 
 
 def discarded(tuned: Tuned) -> tuple[str, ...]:
-    """How many runs were thrown away."""
-    many = len(tuned.trials) - len(valid(tuned.trials))
-    why = "the load generator fell behind"
-    return (
-        (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",) if many else ()
-    )
+    """How many runs were thrown away, and how much the load generator sends."""
+    many, most = len(tuned.trials) - len(valid(tuned.trials)), most_sent(tuned.trials)
+    if not many:
+        return ()
+    why = f"the load generator fell behind; it sends about {figure(most)} rows/s here"
+    return (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",)
 
 
 def shortened(result: TuneResult) -> bytes:

@@ -21,6 +21,8 @@ from .simulation.arrivals import Requests
 MOST_STRETCHED = 1.1
 #: Where its times are not known one by one: so many percent of the requests were sent late.
 MOST_DELAYED_PERCENT = 20.0
+#: A rate that it could not keep up with is lowered to this share of it, or of what it sent.
+SLOWER_SHARE, SENT_SHARE = 0.85, 0.95
 #: So many requests tell 0.5 % of violations from 1 %.
 ENOUGH_REQUESTS = 2_100
 #: 95 %, one-sided.
@@ -54,6 +56,15 @@ class Trial:
             return slower if stretched > MOST_STRETCHED else ""
         late = f"{delayed:.0f} % of the requests were sent late"
         return late if delayed > MOST_DELAYED_PERCENT else ""
+
+    @property
+    def sendable(self) -> float:
+        """Rows a second that the load generator can send, as far as this run tells."""
+        if not self.discarded:
+            return self.rows_per_second
+        if self.sent is None:
+            return SLOWER_SHARE * self.rows_per_second
+        return SENT_SHARE * min(self.rows_per_second, self.sent.rows_per_second)
 
     @property
     def sent(self) -> Requests | None:
@@ -96,6 +107,13 @@ class Verdict:
 def valid(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """Those that were not disturbed by the load generator."""
     return tuple(trial for trial in trials if not trial.discarded)
+
+
+def most_sent(trials: Sequence[Trial]) -> float:
+    """Rows a second that the load generator can send; infinity while it never fell behind."""
+    if not any(trial.discarded for trial in trials):
+        return math.inf
+    return max(trial.sendable for trial in trials)
 
 
 def verdict(trials: Sequence[Trial]) -> Verdict:

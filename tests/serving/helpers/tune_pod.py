@@ -37,7 +37,7 @@ class TunePod:
     goal_ms: float = 500.0
     max_batch_size: int = 2
     cpu: float = 1.0
-    duration_seconds: int = 45
+    duration_seconds: int = 120
     memory_limit_bytes: int = 0
     traffic: Traffic = field(default_factory=Traffic)
     current: ServedSetting | None = None
