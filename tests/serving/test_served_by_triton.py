@@ -27,6 +27,22 @@ def executions(pod: Pod) -> tuple[int, int]:
     return statistics.inference_stats.success.count, statistics.execution_count
 
 
+def test_a_repeated_request_is_answered_from_the_response_cache(pod_of: PodOf) -> None:
+    """With the flag and the configuration that a tuned cache gives the pods."""
+    pod = pod_of(linear(), response_cache=True)
+    pod.flags = ("--cache-config=local,size=8388608",)
+    pod.started()
+    asked = {"x": linear().inputs["x"][:1]}
+    _, before = executions(pod)
+    for _ in range(3):
+        (got,) = Sent(pod, [asked]).answers
+        np.testing.assert_allclose(got, linear().answers(asked)["y"], rtol=1e-5)
+    with pod.client() as client:
+        statistics = client.get_inference_statistics(pod.config.name).model_stats[0]
+    assert statistics.inference_stats.cache_hit.count == 2
+    assert executions(pod)[1] - before == 1
+
+
 def test_the_probe_passes_when_the_answer_to_the_sample_is_right(pod_of: PodOf) -> None:
     pod = pod_of(linear())
     assert pod.probe().returncode == 1  # nothing runs yet

@@ -65,12 +65,14 @@ class Pod:
     """One Triton container. ``root``: its volumes; the artifact lies there already fetched.
 
     ``admin_key_file``: with the key of the closed APIs, None for one that nobody knows.
+    ``flags``: of Triton, as the operator adds them.
     """
 
     root: Path
     artifact: Path
     config: ModelConfig
     admin_key_file: Path | None = None
+    flags: tuple[str, ...] = ()
     ports: list[int] = field(default_factory=lambda: free_ports(3))
     process: subprocess.Popen[bytes] | None = None
 
@@ -100,7 +102,7 @@ class Pod:
         ]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command(), "--", *listening],
+                [*self.command(), "--", *listening, *self.flags],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
