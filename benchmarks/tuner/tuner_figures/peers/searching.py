@@ -35,12 +35,12 @@ class Ledger:
     def once(self, key: str, search: Callable[[], Pick]) -> tuple[Pick, bool]:
         """What was found under ``key``, searched now if nothing was; and whether it was.
 
-        A search that failed is made again: what was in its way may be gone.
+        One that came to no load at all is made again: what was in its way may be gone.
         """
         kept = self._read().get(key)
         if kept is not None and time.time() - kept["at"] < _KEPT_SECONDS:
             before = Pick.load(kept["pick"])
-            if before.setting is not None:
+            if before.setting is not None or before.runs:
                 return before, True
         found = search()
         self.path.parent.mkdir(parents=True, exist_ok=True)

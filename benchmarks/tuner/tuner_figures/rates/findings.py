@@ -18,7 +18,7 @@ FIGURE = "T2"
 VIOLATIONS_MOST = 0.01
 GAIN, BEHIND = 0.10, 0.02
 #: Of the highest Poisson rate of our pick.
-COMMON_SHARES = (0.6, 0.8, 0.95, 1.1)
+COMMON_SHARES = (0.8, 1.1)
 
 Named = Mapping[str, Setting]
 

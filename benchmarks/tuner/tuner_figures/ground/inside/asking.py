@@ -84,7 +84,7 @@ async def _one(target: Target, tally: Tally, due: float) -> None:
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
             words = await _exchange(target)
-        outcome, failure = _judged(words)
+        outcome, failure = judged(words)
     except (OSError, TimeoutError) as error:
         outcome, failure = FAILED, repr(error)
     if failure:
@@ -102,7 +102,7 @@ async def _exchange(target: Target) -> str:
         writer.close()
 
 
-def _judged(words: str) -> tuple[int, str]:
+def judged(words: str) -> tuple[int, str]:
     """Outcome, and in a few words what failed."""
     status, _, rest = words.partition("\r\n")
     if status.split(" ")[1:2] == [_OK]:
