@@ -127,9 +127,7 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
     _report(workshop, out)
 
 
-def _measure(
-    bench: Bench, options: argparse.Namespace, out: Path, host: Mapping[str, Any]
-) -> None:
+def _measure(bench: Bench, options: argparse.Namespace, out: Path, host: Mapping[str, Any]) -> None:
     head = Document(
         machine=host,
         date=datetime.now(UTC).isoformat(timespec="seconds"),

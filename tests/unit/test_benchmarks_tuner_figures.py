@@ -167,7 +167,9 @@ def test_goodput_counts_where_it_is_worst() -> None:
 def test_without_a_pick_of_ours_or_theirs_there_is_no_gain() -> None:
     one = carried(72.0)
     assert (
-        rates.Carried(model="add", peer=BRUTE.name, named={OURS: GOOD}, highest=one.highest, goodput={}).gains()
+        rates.Carried(
+            model="add", peer=BRUTE.name, named={OURS: GOOD}, highest=one.highest, goodput={}
+        ).gains()
         == {}
     )
     nothing = rates.Carried(model="x", peer=BRUTE.name, named={}, highest={}, goodput={})

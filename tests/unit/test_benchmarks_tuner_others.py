@@ -128,7 +128,9 @@ def test_the_operators_change_has_a_line_for_each_thing_that_went_on() -> None:
     found = operated.figures(runs)
     assert targets(found) == {"T3.operator.failed": 0.0, "T3.operator.refused": 0.0}
     document = Document(rows=found.rows)
-    assert any(line.startswith("| load in place | 1 |") for line in operated_section.lines(document))
+    assert any(
+        line.startswith("| load in place | 1 |") for line in operated_section.lines(document)
+    )
     assert retune_section.lines(document) == [], "it has a part of its own"
     assert operated_section.lines(Document()) == []
 
@@ -146,7 +148,7 @@ def test_no_change_of_the_goal_needs_other_pods() -> None:
     assert spec["scaling"]["minReplicas"] == spec["scaling"]["maxReplicas"]
     patch = operated_manifests.with_goal(300)["spec"]["serving"]
     assert patch == {"latencyObjective": {"milliseconds": 300}}
-    assert operated_manifests.FIRST_MS != operated_manifests.CHANGED_MS[0]
+    assert operated_manifests.CHANGED_MS[0] != operated_manifests.FIRST_MS
 
 
 def compared(rows: float, simulated: float, share: float = 0.0, *, batch: int = 1) -> Compared:

@@ -185,7 +185,7 @@ def test_a_search_that_came_to_no_load_is_made_again(tmp_path: Path) -> None:
     broken, nothing = (pick(setting=None, failure="no", runs=runs) for runs in (0, 9))
     assert ledger.once("0 ours", lambda: broken) == (broken, False)
     assert ledger.once("0 ours", lambda: nothing) == (nothing, False)
-    assert ledger.once("0 ours", lambda: pick()) == (nothing, True), "to find nothing is a result"
+    assert ledger.once("0 ours", pick) == (nothing, True), "to find nothing is a result"
 
 
 def test_some_modes_are_searched_on_demand() -> None:

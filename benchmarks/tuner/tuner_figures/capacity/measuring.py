@@ -104,9 +104,7 @@ class Site:
 
         Of several attempts the one in which the fewest requests went out late.
         """
-        question = Question(
-            address=self._address(), model=MODEL, rate=factor * rows_per_second
-        )
+        question = Question(address=self._address(), model=MODEL, rate=factor * rows_per_second)
         seconds = QUICK_SECONDS if self.bench.quick else SECONDS
         found: list[Tried] = []
         while not found or (found[-1].behind > BEHIND_MOST and len(found) < ATTEMPTS):

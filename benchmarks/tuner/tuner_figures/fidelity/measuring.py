@@ -60,7 +60,8 @@ def measure(bench: Bench) -> Iterator[Figures]:
             passes = _Passes(generator=Generator(bench=bench, triton=triton, folder=folder))
             first = passes.measured((*scored, *fitted), {}, 0)
             again = passes.measured(scored, {key: first[key].rate for key in scored}, 1)
-            raw, calibrated = _predicted(bench, artifact, triton, folder, first, fitted)
+            points = [_point(model, k, found, fitted=k in fitted) for k, found in first.items()]
+            raw, calibrated = _predicted(bench, artifact, triton, folder, points)
         found = dict(zip(first, zip(raw, calibrated, strict=True), strict=True))
         yield figures(
             model.name,
@@ -154,8 +155,7 @@ def _predicted(
     artifact: Artifact,
     triton: Triton,
     folder: Path,
-    first: Mapping[Key, Measured],
-    fitted: Sequence[Key],
+    points: Sequence[Mapping[str, Any]],
 ) -> tuple[list[Seen], list[Seen]]:
     work, log = folder / "work.json", folder / "predicting.log"
     model = artifact.model
@@ -165,7 +165,7 @@ def _predicted(
         "inputs": str(artifact.inputs),
         "goal_ms": model.goal_ms,
         "batch": model.max_batch,
-        "points": [_point(model, key, found, key in fitted) for key, found in first.items()],
+        "points": points,
     }
     work.write_text(json.dumps(words), encoding="utf-8")
     bench.say(f"  {model.name}: the tuner measures its curves and simulates")
@@ -190,7 +190,7 @@ def _predicted(
     )
 
 
-def _point(model: TunedModel, key: Key, found: Measured, fitted: bool) -> dict[str, Any]:  # noqa: FBT001
+def _point(model: TunedModel, key: Key, found: Measured, *, fitted: bool) -> dict[str, Any]:
     setting = key[0]
     return {
         "batch": setting.batch,

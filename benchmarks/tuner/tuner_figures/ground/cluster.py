@@ -51,13 +51,13 @@ class Ground:
 
     @contextmanager
     def namespace(self, name: str) -> Iterator[Access]:
-        """One of its own, gone afterwards with all that runs in it."""
+        """One of its own, which goes afterwards with all that runs in it."""
         access = self.access
         access.apply(storage.namespace(name))
         try:
             yield access
         finally:
-            access.kubectl("delete", "namespace", name, check=False)
+            access.kubectl("delete", "namespace", name, "--wait=false", check=False)
 
     def down(self) -> None:
         """Gone, if it was started."""

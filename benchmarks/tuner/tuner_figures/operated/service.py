@@ -47,9 +47,7 @@ class Service:
         images, layout = self.ground.images, self.ground.workshop.layout
         url = install_prometheus(self.access, images, TEST_PACE)
         values = {**operator_values(images, url, TEST_PACE), "tuning": TUNING}
-        install_operator(
-            self.access, layout.repository, values, restart_key=project_digest(layout)
-        )
+        install_operator(self.access, layout.repository, values, restart_key=project_digest(layout))
         self.access.apply(storage.claim(NAMESPACE, storage_class="", size="1Gi"))
         uri = upload(
             self.access, NAMESPACE, MODEL, f"sources/{NAME}", image=images.client, user=USER
@@ -60,9 +58,7 @@ class Service:
     def set_goal(self, milliseconds: int) -> None:
         """In its spec."""
         patch = json.dumps(with_goal(milliseconds))
-        self.access.kubectl(
-            "patch", "msvc", NAME, "--type=merge", "-p", patch, namespace=NAMESPACE
-        )
+        self.access.kubectl("patch", "msvc", NAME, "--type=merge", "-p", patch, namespace=NAMESPACE)
 
     def address(self) -> str:
         """Of its Service, without the cluster's names."""

@@ -27,7 +27,8 @@ Named = Mapping[str, Setting]
 class Carried:
     """Of one model. ``highest``: (shape, setting) → by repeat, the highest rate that held.
 
-    ``peer``: the search by Model Analyzer that ours is compared with; ``goodput``: (share of our highest rate, setting) → by round, answers in time a second.
+    ``goodput``: (share of our highest rate, setting) → by round, answers in time a second.
+    ``peer``: the search by Model Analyzer that ours is compared with.
     """
 
     model: str

@@ -63,8 +63,10 @@ def _carried(bench: Bench, artifact: Artifact, named: dict[str, Setting]) -> Car
             found = sending.highest(shape, first)
             highest |= {(shape.name, setting): rates for setting, rates in found.items()}
             if shape == POISSON:
-                first = {s: Bracket.around(rates[-1], OTHER_SPREAD) if rates[-1] else first[s]
-                         for s, rates in found.items()}
+                first = {
+                    s: Bracket.around(rates[-1], OTHER_SPREAD) if rates[-1] else first[s]
+                    for s, rates in found.items()
+                }
         goodput: dict[tuple[float, Setting], list[float]] = {}
         if (ours := named.get(OURS)) is not None:
             top = sorted(highest[POISSON.name, ours])[len(highest[POISSON.name, ours]) // 2]
@@ -98,9 +100,7 @@ class _Sending:
         """Seconds of a window."""
         return self.generator.triton.artifact.model.window_seconds
 
-    def highest(
-        self, shape: Shape, first: Mapping[Setting, Bracket]
-    ) -> dict[Setting, list[float]]:
+    def highest(self, shape: Shape, first: Mapping[Setting, Bracket]) -> dict[Setting, list[float]]:
         """By repeat, the highest rate at which at most a hundredth comes too late."""
         found: dict[Setting, list[float]] = defaultdict(list)
         brackets = dict(first)

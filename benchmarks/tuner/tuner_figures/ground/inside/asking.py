@@ -68,7 +68,7 @@ async def ask(target: Target, rate: float, seconds: float) -> Tally:
     while (now := time.monotonic()) - began < seconds:
         if now - looked > _LOOK_SECONDS:
             looked = now
-            if STOP_FILE.exists():
+            if _told_to_stop():
                 break
         due += random.expovariate(rate)
         await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -77,6 +77,10 @@ async def ask(target: Target, rate: float, seconds: float) -> Tally:
         task.add_done_callback(pending.discard)
     await asyncio.gather(*pending)
     return tally
+
+
+def _told_to_stop() -> bool:
+    return STOP_FILE.exists()
 
 
 async def _one(target: Target, tally: Tally, due: float) -> None:
