@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,6 +117,40 @@ def test_what_the_pod_does_not_say_is_refused(text: str) -> None:
 def test_only_the_queue_refuses(words: str, outcome: int) -> None:
     assert asking.judged(words)[0] == outcome
     assert bool(asking.judged(words)[1]) == (outcome == asking.FAILED)
+
+
+def test_who_asks_opens_a_connection_for_each_request() -> None:
+    connections: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        connections.append(head + await reader.readexactly(2))
+        words = "200 OK" if len(connections) > 1 else "503 Unavailable"
+        writer.write(f"HTTP/1.1 {words}\r\n\r\nRequest timeout expired".encode())
+        writer.close()
+
+    async def asked() -> asking.Tally:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            target = asking.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
+            return await asking.ask(target, rate=200.0, seconds=0.2)
+
+    found = answers.parsed(asyncio.run(asked()).line())
+    assert len(found.all) == len(connections)
+    assert (found.refused, found.failed) == (1, 0)
+    head = connections[0].decode()
+    assert head.startswith("POST /v2/models/tiny/infer HTTP/1.1\r\n")
+    assert head.endswith("Content-Length: 2\r\n\r\n{}")
+
+
+def test_where_nobody_answers_every_request_failed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    target = asking.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
+    tally = asyncio.run(asking.ask(target, rate=200.0, seconds=0.1))
+    assert tally.answers
+    assert {outcome for _, _, outcome, _ in tally.answers} == {asking.FAILED}
+    assert sum(tally.failures.values()) == len(tally.answers)
 
 
 def test_the_operators_change_has_a_line_for_each_thing_that_went_on() -> None:

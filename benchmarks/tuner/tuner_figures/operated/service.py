@@ -103,7 +103,7 @@ class Service:
         return key
 
     def served(self) -> set[str]:
-        """The keys of the settings that its Tritons say that they serve; empty where none says."""
+        """The keys of the settings that its Tritons say that they serve; "" of a silent one."""
         return {self._key(pod["status"].get("podIP", "")) for pod in self._components("serving")}
 
     def wait(self, predicate: Any, seconds: float, what: str) -> None:  # noqa: ANN401 - any truth
@@ -122,10 +122,13 @@ class Service:
     def _key(self, address: str) -> str:
         host, _, port = self.ground.local.forward(f"{address}:{HTTP_PORT}").partition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=_ANSWER_SECONDS)
-        with closing(connection):
-            connection.request("GET", f"/v2/models/{NAME}/config")
-            config = json.load(connection.getresponse())
-        key: str = config["parameters"]["config_key"]["string_value"]
+        try:
+            with closing(connection):
+                connection.request("GET", f"/v2/models/{NAME}/config")
+                config = json.load(connection.getresponse())
+            key: str = config["parameters"]["config_key"]["string_value"]
+        except (OSError, http.client.HTTPException, KeyError, ValueError):
+            return ""
         return key
 
     def _components(self, component: str) -> list[dict[str, Any]]:
