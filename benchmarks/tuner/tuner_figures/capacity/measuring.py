@@ -20,8 +20,8 @@ from .manifests import GRPC_PORT, HTTP_PORT, MODEL, NAMESPACE, TRITON, Served, t
 
 GOAL_MS, PERCENTILE = 100.0, 99.0
 MOST_BATCH = 16
-#: One replica answers some hundred rows a second: 2,100 requests at each point, or more.
-SECONDS, QUICK_SECONDS = 30.0, 10.0
+#: Of a window, so that those of one replica and of three are as sure; a point has one per repeat.
+REQUESTS, QUICK_REQUESTS = 5_000, 1_000
 WARM_SECONDS = 3.0
 #: A window in which more requests than this went out late is sent again.
 BEHIND_MOST = 0.02
@@ -105,7 +105,7 @@ class Site:
         Of several attempts the one in which the fewest requests went out late.
         """
         question = Question(address=self._address(), model=MODEL, rate=factor * rows_per_second)
-        seconds = QUICK_SECONDS if self.bench.quick else SECONDS
+        seconds = (QUICK_REQUESTS if self.bench.quick else REQUESTS) / question.rate
         found: list[Tried] = []
         while not found or (found[-1].behind > BEHIND_MOST and len(found) < ATTEMPTS):
             answers = self.asking.ask(question, seconds + WARM_SECONDS).after(WARM_SECONDS)
