@@ -21,6 +21,7 @@ from tuner_figures.peers.picks import Pick  # noqa: E402
 from tuner_figures.rates import findings as rates  # noqa: E402
 from tuner_figures.rates.bracket import FIRST_SPREAD, FIRST_STEPS, Bracket  # noqa: E402
 from tuner_figures.search import findings as search  # noqa: E402
+from tuner_figures.search import section as search_section  # noqa: E402
 from tuner_figures.search.findings import Reading, Score  # noqa: E402
 from tuner_figures.serving.settings import Setting  # noqa: E402
 
@@ -65,7 +66,7 @@ def pick(setting: Setting | None, load: float, seconds: float) -> Pick:
 
 def searches(ours: Setting | None = GOOD) -> dict[str, list[Pick]]:
     found = {mode.name: [pick(POOR, 80.0, 160.0), pick(GOOD, 90.0, 170.0)] for mode in MODES}
-    return {**found, OURS: [pick(ours, 20.0, 40.0), pick(ours, 30.0, 51.0)]}
+    return {OURS: [pick(ours, 20.0, 40.0), pick(ours, 30.0, 51.0)], **found}
 
 
 def values(figures: Figures) -> dict[tuple[str, str], float]:
@@ -79,7 +80,7 @@ def test_a_search_has_a_line_with_what_it_found_and_what_that_cost() -> None:
     assert cells[QUICK.name, search.SHARE] == 0.75
     assert cells[QUICK.name, search.LOAD] == 85.0
     everybody = ", ".join(f"{mode.name} (1)" for mode in MODES)
-    assert cells[f"{GOOD.words()}: {everybody}, ours (2)", search.ROWS] == 100.0
+    assert cells[f"{GOOD.words()}: ours (2), {everybody}", search.ROWS] == 100.0
     targets = {target.id: target for target in found.targets}
     assert targets["T1.add.found"].holds()
     assert targets["T1.add.load"].value == pytest.approx(0.2917, abs=1e-3)
@@ -92,6 +93,17 @@ def test_a_search_that_found_nothing_misses() -> None:
     assert list(targets) == ["T1.add.found"], "what it cost to find nothing is no figure"
     assert targets["T1.add.found"].value == 0.0
     assert not targets["T1.add.found"].holds()
+
+
+def test_only_the_peers_that_searched_are_spoken_of() -> None:
+    some = {name: picks for name, picks in searches().items() if name in {OURS, BRUTE.name}}
+    found = search.figures("add", some, {GOOD: score(100, 100), POOR: score(50, 50)})
+    assert [target.id for target in found.targets] == ["T1.add.found"], "nothing of quick"
+    assert "(ours, brute)" in found.targets[0].what
+    assert not any(QUICK.name in row.of for row in found.rows)
+    lines = "\n".join(search_section.lines(Document(rows=found.rows)))
+    assert "*brute*: " in lines
+    assert "*quick*: " not in lines
 
 
 def test_a_bracket_closes_in_on_the_rate() -> None:
@@ -126,6 +138,7 @@ def carried(ours: float, goodput: float = 50.0) -> rates.Carried:
     }  # fmt: skip
     return rates.Carried(
         model="add",
+        peer=BRUTE.name,
         named={OURS: GOOD, BRUTE.name: POOR},
         highest=highest,
         goodput={(0.6, GOOD): [30.0, 30.0], (0.6, POOR): [30.0, 30.0],
@@ -133,11 +146,12 @@ def carried(ours: float, goodput: float = 50.0) -> rates.Carried:
     )  # fmt: skip
 
 
-def test_the_gain_is_over_the_default_of_model_analyzer() -> None:
+def test_the_gain_is_over_the_pick_of_model_analyzer() -> None:
     assert carried(72.0).gains() == {"Poisson": pytest.approx(1.44), "bursty": 1.0}
     overall = rates.together([carried(72.0)])
     assert overall.targets[0].value == pytest.approx(1.2)
     assert overall.targets[0].holds()
+    assert "(brute)" in overall.targets[0].what
     assert not rates.together([carried(55.0)]).targets[0].holds()
 
 
@@ -153,10 +167,12 @@ def test_goodput_counts_where_it_is_worst() -> None:
 def test_without_a_pick_of_ours_or_theirs_there_is_no_gain() -> None:
     one = carried(72.0)
     assert (
-        rates.Carried(model="add", named={OURS: GOOD}, highest=one.highest, goodput={}).gains()
+        rates.Carried(
+            model="add", peer=BRUTE.name, named={OURS: GOOD}, highest=one.highest, goodput={}
+        ).gains()
         == {}
     )
-    nothing = rates.Carried(model="x", named={}, highest={}, goodput={})
+    nothing = rates.Carried(model="x", peer=BRUTE.name, named={}, highest={}, goodput={})
     assert rates.together([one, nothing]) == Figures(rows=(), targets=())
 
 

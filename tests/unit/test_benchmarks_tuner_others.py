@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,9 +26,17 @@ from tuner_figures.capacity.findings import Tried  # noqa: E402
 from tuner_figures.fidelity import findings as fidelity  # noqa: E402
 from tuner_figures.fidelity import section as fidelity_section  # noqa: E402
 from tuner_figures.fidelity.findings import CALIBRATED, ITSELF, RAW, Compared, Seen  # noqa: E402
+from tuner_figures.ground import answers  # noqa: E402
+from tuner_figures.ground.answers import Answer, Answers  # noqa: E402
+from tuner_figures.ground.inside import asking  # noqa: E402
+from tuner_figures.loads.windows import MOST_SECONDS, seconds_for  # noqa: E402
 from tuner_figures.memory import family  # noqa: E402
 from tuner_figures.memory import findings as memory  # noqa: E402
 from tuner_figures.memory import section as memory_section  # noqa: E402
+from tuner_figures.operated import findings as operated  # noqa: E402
+from tuner_figures.operated import manifests as operated_manifests  # noqa: E402
+from tuner_figures.operated import section as operated_section  # noqa: E402
+from tuner_figures.operated.findings import TUNING, Change  # noqa: E402
 from tuner_figures.retune import findings as retune  # noqa: E402
 from tuner_figures.retune import section as retune_section  # noqa: E402
 from tuner_figures.retune.findings import CONTROL, IN_PLACE, RESTART, UNLOAD, Met  # noqa: E402
@@ -70,9 +80,114 @@ def test_one_failed_request_is_a_miss() -> None:
     assert not found.targets[0].holds()
 
 
-def compared(
-    rows: float, simulated: float, share: float = 0.0, *, batch: int = 1, fitted: bool = False
-) -> Compared:
+def answered(at: float, took_ms: float = 5.0, outcome: int = 0) -> Answer:
+    return Answer(sent=at, took_ms=took_ms, outcome=outcome)
+
+
+def test_every_request_that_the_pod_sent_counts() -> None:
+    text = 'noise\n{"answers": [[10.0, 5.0, 0, 0.1], [11.0, 150.0, 0, 9.0], [12.0, 1.0, 1, 0.0],'
+    found = answers.parsed(f'{text} [13.0, 2.0, 2, 0.0]], "failures": {{"refused": 1}}}}\n')
+    assert (len(found.all), found.refused, found.failed) == (4, 1, 1)
+    assert found.late(100.0) == 3, "later, refused, failed"
+    assert found.behind() == 0.25
+    assert found.percentile_ms(50) == 5.0
+    assert [item.sent for item in found.after(1.5).all] == [12.0, 13.0]
+    assert [item.sent for item in found.between(11.0, 12.0).all] == [11.0]
+    nothing = Answers(all=(), failures={})
+    assert (nothing.late(1.0), nothing.behind(), nothing.percentile_ms(99)) == (0, 0.0, 0.0)
+    assert nothing.after(5.0) == nothing
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "{}", '{"answers": [[1]], "failures": {}}', "3"])
+def test_what_the_pod_does_not_say_is_refused(text: str) -> None:
+    with pytest.raises(answers.UnreadableError, match="no answers"):
+        answers.parsed(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        ("HTTP/1.1 200 OK\r\n\r\n{}", asking.ANSWERED),
+        ('HTTP/1.1 503 x\r\n\r\n{"error": "Request timeout expired"}', asking.REFUSED),
+        ('HTTP/1.1 503 x\r\n\r\n{"error": "Exceeds maximum queue size"}', asking.REFUSED),
+        ('HTTP/1.1 400 x\r\n\r\n{"error": "unknown model"}', asking.FAILED),
+        ("", asking.FAILED),
+    ],
+)
+def test_only_the_queue_refuses(words: str, outcome: int) -> None:
+    assert asking.judged(words)[0] == outcome
+    assert bool(asking.judged(words)[1]) == (outcome == asking.FAILED)
+
+
+def test_who_asks_opens_a_connection_for_each_request() -> None:
+    connections: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        connections.append(head + await reader.readexactly(2))
+        words = "200 OK" if len(connections) > 1 else "503 Unavailable"
+        writer.write(f"HTTP/1.1 {words}\r\n\r\nRequest timeout expired".encode())
+        writer.close()
+
+    async def asked() -> asking.Tally:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            target = asking.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
+            return await asking.ask(target, rate=200.0, seconds=0.2)
+
+    found = answers.parsed(asyncio.run(asked()).line())
+    assert len(found.all) == len(connections)
+    assert (found.refused, found.failed) == (1, 0)
+    head = connections[0].decode()
+    assert head.startswith("POST /v2/models/tiny/infer HTTP/1.1\r\n")
+    assert head.endswith("Content-Length: 2\r\n\r\n{}")
+
+
+def test_where_nobody_answers_every_request_failed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    target = asking.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
+    tally = asyncio.run(asking.ask(target, rate=200.0, seconds=0.1))
+    assert tally.answers
+    assert {outcome for _, _, outcome, _ in tally.answers} == {asking.FAILED}
+    assert sum(tally.failures.values()) == len(tally.answers)
+
+
+def test_the_operators_change_has_a_line_for_each_thing_that_went_on() -> None:
+    change = Change(began=0.0, changed=10.0, tuned=20.0, served=30.0)
+    cached = Change(began=30.0, changed=40.0, tuned=40.0, served=50.0)
+    sent = [answered(float(at), 70.0 if at == 25 else 5.0) for at in range(50)]
+    runs = operated.met([change, cached], Answers(all=tuple(sent), failures={}))
+    assert [run.requests for run in runs[CONTROL]] == [10, 10]
+    assert [run.requests for run in runs[TUNING]] == [10], "its tuning was known before"
+    assert [run.worst_ms for run in runs[IN_PLACE]] == [70.0, 5.0]
+    found = operated.figures(runs)
+    assert targets(found) == {"T3.operator.failed": 0.0, "T3.operator.refused": 0.0}
+    document = Document(rows=found.rows)
+    assert any(
+        line.startswith("| load in place | 1 |") for line in operated_section.lines(document)
+    )
+    assert retune_section.lines(document) == [], "it has a part of its own"
+    assert operated_section.lines(Document()) == []
+
+
+def test_one_request_that_fails_while_the_operator_changes_it_is_a_miss() -> None:
+    change = Change(began=0.0, changed=10.0, tuned=20.0, served=30.0)
+    sent = [answered(5.0), answered(15.0), answered(25.0), answered(26.0, outcome=2)]
+    found = operated.figures(operated.met([change], Answers(all=tuple(sent), failures={})))
+    assert targets(found)["T3.operator.failed"] == 1.0
+    assert not found.targets[0].holds()
+
+
+def test_no_change_of_the_goal_needs_other_pods() -> None:
+    spec = operated_manifests.service("pvc://x")["spec"]
+    assert spec["scaling"]["minReplicas"] == spec["scaling"]["maxReplicas"]
+    patch = operated_manifests.with_goal(300)["spec"]["serving"]
+    assert patch == {"latencyObjective": {"milliseconds": 300}}
+    assert operated_manifests.CHANGED_MS[0] != operated_manifests.FIRST_MS
+
+
+def compared(rows: float, simulated: float, share: float = 0.0, *, batch: int = 1) -> Compared:
     measured = Seen(rows_per_second=rows, p50_ms=10.0, p99_ms=20.0)
     says = Seen(rows_per_second=simulated, p50_ms=11.0, p99_ms=16.0)
     return Compared(
@@ -80,11 +195,11 @@ def compared(
         share=share,
         measured=measured,
         found={CALIBRATED: says, RAW: says, ITSELF: measured},
-        fitted=fitted,
+        requests=2100,
     )
 
 
-def test_the_simulation_is_scored_where_it_was_not_calibrated() -> None:
+def test_the_simulation_is_scored_beside_what_was_measured() -> None:
     found = fidelity.figures(
         "add",
         [
@@ -92,7 +207,6 @@ def test_the_simulation_is_scored_where_it_was_not_calibrated() -> None:
             compared(200, 196, batch=2),
             compared(300, 330, batch=4),
             compared(50, 99, share=0.5, batch=4),
-            compared(80, 800, share=0.8, batch=4, fitted=True),
         ],
     )
     values = targets(found)
@@ -119,12 +233,21 @@ def test_ranks_share_what_is_equal() -> None:
     assert fidelity.spearman([1, 1], [1, 2]) == 0.0
 
 
-def test_thirty_configurations_are_compared_and_one_of_each_way_calibrates() -> None:
-    settings = fidelity.settings(16)
-    assert len(set(settings)) == 10
-    shares = (0.0, *fidelity.OPEN_SHARES)
-    fitted = [s for s in settings for share in shares if fidelity.is_fitted(s, share, 16)]
-    assert {(s.instances, s.threads) for s in fitted} == {(1, 1), (2, 1), (1, 2)}
+@pytest.mark.parametrize("batch", [16, 8])
+def test_thirty_configurations_of_three_models_are_compared(batch: int) -> None:
+    scored, fitted = fidelity.configurations(batch), fidelity.calibrating(batch)
+    assert len(set(scored)) == 10
+    assert not set(scored) & set(fitted), "nothing is scored that something was calibrated on"
+    assert {(s.instances, s.threads) for s, _ in fitted} == {(1, 1), (2, 1), (1, 2)}
+    closed = {setting for setting, share in scored if not share}
+    assert {setting for setting, _ in (*scored, *fitted)} == closed, "a share of what?"
+
+
+def test_a_window_is_long_enough_to_tell_a_hundredth() -> None:
+    assert seconds_for(1000.0, 4.0) == 4.0
+    assert seconds_for(100.0, 4.0) == pytest.approx(21.0)
+    assert seconds_for(1.0, 4.0) == MOST_SECONDS
+    assert seconds_for(0.0, 4.0) == MOST_SECONDS
 
 
 def test_a_plan_may_not_be_too_small_nor_much_too_large() -> None:

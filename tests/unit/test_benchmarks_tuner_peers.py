@@ -17,10 +17,19 @@ sys.path[:0] = [
 
 from tuner_figures.models.cases import ADD, DIGITS, MODELS, NARROW, chosen  # noqa: E402
 from tuner_figures.peers import found, ours  # noqa: E402
-from tuner_figures.peers.modes import BRUTE, MODES, QUICK, RATES  # noqa: E402
+from tuner_figures.peers.modes import (  # noqa: E402
+    BRUTE,
+    MODES,
+    OPTUNA,
+    QUICK,
+    RATES,
+    THREADS,
+    named,
+    peer,
+)
 from tuner_figures.peers.picks import Pick, together  # noqa: E402
 from tuner_figures.peers.profile import Folders, power_of_two, profile  # noqa: E402
-from tuner_figures.peers.searching import Ledger  # noqa: E402
+from tuner_figures.peers.searching import Ledger, single  # noqa: E402
 from tuner_figures.serving.settings import Setting, distinct, turned  # noqa: E402
 
 from modelservice_harness.errors import HarnessError  # noqa: E402
@@ -169,6 +178,26 @@ def test_a_search_that_ended_is_not_made_again(tmp_path: Path) -> None:
     assert ledger.once("0 quick", search) == (pick(throughput=3.5), True)
     ledger.once("1 quick", search)
     assert len(made) == 2
+
+
+def test_a_search_that_came_to_no_load_is_made_again(tmp_path: Path) -> None:
+    ledger = Ledger(path=tmp_path / "picks.jsonl")
+    broken, nothing = (pick(setting=None, failure="no", runs=runs) for runs in (0, 9))
+    assert ledger.once("0 ours", lambda: broken) == (broken, False)
+    assert ledger.once("0 ours", lambda: nothing) == (nothing, False)
+    assert ledger.once("0 ours", pick) == (nothing, True), "to find nothing is a result"
+
+
+def test_some_modes_are_searched_on_demand() -> None:
+    assert named(["optuna", "quick"]) == (QUICK, OPTUNA), "in their usual order"
+    assert single([QUICK, OPTUNA]) == [("quick", 1), ("optuna", 1)]
+    assert single(MODES) == [
+        ("quick", 1), ("brute", 1), ("optuna", 1), ("brute", 2), ("brute at rates", 1),
+    ]  # fmt: skip
+    assert single([THREADS]) == [("brute", 1), ("brute", 2)]
+    assert (peer(MODES), peer([QUICK, OPTUNA])) == (BRUTE, QUICK)
+    with pytest.raises(ValueError, match="no mode fast; there are quick"):
+        named(["quick", "fast"])
 
 
 def test_a_pick_without_a_setting_is_kept_too() -> None:

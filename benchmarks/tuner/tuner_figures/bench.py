@@ -12,6 +12,9 @@ from optimizer_figures.bench import Bench as BuildBench
 from modelservice_harness.provision import Provisioned
 from modelservice_harness.workshop import Workshop
 
+from .ground.cluster import Ground
+from .peers.modes import MODES, Mode
+
 #: Triton, perf_analyzer and our tuner; Model Analyzer.
 SERVING, ANALYZER = "serving", "analyzer"
 
@@ -20,7 +23,8 @@ SERVING, ANALYZER = "serving", "analyzer"
 class Bench:
     """``work``: what is made is kept there; ``quick``: a tenth of it, to see that it runs.
 
-    ``models``: names, all of them without any; ``traces``: a folder of recorded traffic, or None.
+    ``ground``: the cluster, for whoever needs one; ``models``: names, all of them without any;
+    ``modes``: of Model Analyzer; ``traces``: a folder of recorded traffic, or None.
     """
 
     workshop: Workshop
@@ -28,7 +32,9 @@ class Bench:
     work: Path
     quick: bool
     repeats: int
+    ground: Ground
     models: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = MODES
     traces: Path | None = None
 
     @property

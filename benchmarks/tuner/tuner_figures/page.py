@@ -8,6 +8,7 @@ from bench_figures.page import machine_line, targets_table, versions_line
 from .capacity import section as capacity
 from .fidelity import section as fidelity
 from .memory import section as memory
+from .operated import section as operated
 from .rates import section as rates
 from .retune import section as retune
 from .search import section as search
@@ -25,7 +26,8 @@ Measured, not tested: figures depend on the machine and on what else runs there.
 _NONE = "## Figures\n\nNothing was measured yet: `make bench-tuner`."
 #: One for each figure, in the page's order: its lines, none while it was not measured.
 _SECTIONS = (
-    search.lines, rates.lines, retune.lines, fidelity.lines, memory.lines, capacity.lines,
+    search.lines, rates.lines, retune.lines, operated.lines, fidelity.lines, memory.lines,
+    capacity.lines,
 )  # fmt: skip
 
 

@@ -1,13 +1,12 @@
-"""The Tritons, their Service, and the pod that asks them. Pure."""
+"""The Tritons and their Service. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelservice_harness.manifests.common import RESTRICTED, Object, labels, meta, pod_security
 
-NAMESPACE, TRITON, ASKING = "bench-capacity", "waiting", "asking"
+NAMESPACE, TRITON = "bench-capacity", "waiting"
 MODEL = TRITON
 GRPC_PORT, HTTP_PORT = 8001, 8000
 #: Like a small network on a GPU.
@@ -117,46 +116,6 @@ def _service() -> Object:
         "metadata": meta(TRITON, NAMESPACE, TRITON),
         "spec": {
             "selector": labels(TRITON),
-            "ports": [{"name": "grpc", "port": GRPC_PORT, "targetPort": GRPC_PORT}],
+            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": HTTP_PORT}],
         },
     }
-
-
-def asking(image: str, user: int, programs: Mapping[str, str]) -> list[Object]:
-    """A pod that waits to be told what to do. ``programs``: files for its folder /asking."""
-    config = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": meta(ASKING, NAMESPACE, ASKING),
-        "data": dict(programs),
-    }
-    container = {
-        "name": ASKING,
-        "image": image,
-        "command": ["sleep", "infinity"],
-        "securityContext": RESTRICTED,
-        "resources": {
-            "requests": {"cpu": "100m", "memory": "256Mi"},
-            "limits": {"memory": "2Gi"},
-        },
-        "volumeMounts": [
-            {"name": "programs", "mountPath": "/asking"},
-            {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
-        ],
-    }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": meta(ASKING, NAMESPACE, ASKING),
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": pod_security(user),
-            "containers": [container],
-            "volumes": [
-                {"name": "programs", "configMap": {"name": ASKING}},
-                {"name": "scratch", "emptyDir": {}},
-            ],
-        },
-    }
-    return [config, pod]

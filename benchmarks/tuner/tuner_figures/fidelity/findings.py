@@ -13,11 +13,13 @@ from tuner_figures.serving.settings import Setting
 FIGURE = "T4"
 CLOSED = "closed loop"
 #: Shares of what a setting answers in a closed loop, at random times.
-OPEN_SHARES = (0.5, 0.8)
+LOW, HIGH = 0.5, 0.8
 ROWS, MEDIAN, TAIL = "rows per second", "p50", "p99"
 #: Median errors over the configurations, as shares.
 ALLOWED: Mapping[str, float] = {ROWS: 0.05, MEDIAN: 0.05, TAIL: 0.15}
 LEAST_RANK, MOST_REGRET = 0.95, 0.03
+#: A setting and a share: see ``Compared``.
+Key = tuple[Setting, float]
 RAW, CALIBRATED, ITSELF = "simulated", "simulated, calibrated", "measured again"
 
 
@@ -38,14 +40,14 @@ class Seen:
 class Compared:
     """``share``: of the closed loop's rows at which requests were sent, 0 for the closed loop.
 
-    ``found``: by ``RAW`` … ``ITSELF``. ``fitted``: it was calibrated on this one.
+    ``found``: by ``RAW`` … ``ITSELF``; ``requests``: that were measured.
     """
 
     setting: Setting
     share: float
     measured: Seen
     found: Mapping[str, Seen]
-    fitted: bool = False
+    requests: int = 0
 
     def errors(self, of: str) -> dict[str, float]:
         """By value, as a share of what was measured; below zero where it says too little."""
@@ -53,42 +55,49 @@ class Compared:
         return {name: value / measured[name] - 1 for name, value in self.found[of].values().items()}
 
 
-def settings(batch: int) -> tuple[Setting, ...]:
-    """Ten: three ways to use two cores at three batches, and single rows on two instances."""
-    batches = tuple(dict.fromkeys((max(1, batch // 4), max(1, batch // 2), batch)))
-    options = ((1, 1), (2, 1), (1, 2))
-    made = [Setting(batch=b, instances=i, threads=t) for i, t in options for b in batches]
-    return (*made, Setting(batch=1, instances=2, threads=1))
+def configurations(batch: int) -> tuple[Key, ...]:
+    """Ten: three ways to use two cores in closed loops, and each of them once at random times."""
+    quarter, half = max(1, batch // 4), max(1, batch // 2)
+    closed = [(b, 1, 1) for b in (quarter, batch)]
+    closed += [(b, 2, 1) for b in (1, half, batch)]
+    closed += [(b, 1, 2) for b in (quarter, batch)]
+    at_rates = [(quarter, 1, 1, HIGH), (half, 2, 1, LOW), (quarter, 1, 2, HIGH)]
+    return (
+        *((Setting(batch=b, instances=i, threads=t), 0.0) for b, i, t in closed),
+        *((Setting(batch=b, instances=i, threads=t), share) for b, i, t, share in at_rates),
+    )
 
 
-def is_fitted(setting: Setting, share: float, largest: int) -> bool:
-    """One configuration of each way: the largest batch at the higher rate, as a tuning does it."""
-    return setting.batch == largest and share == max(OPEN_SHARES)
+def calibrating(batch: int) -> tuple[Key, ...]:
+    """One of each way: the largest batch at the higher rate, as a tuning does it. Not scored."""
+    ways = ((1, 1), (2, 1), (1, 2))
+    return tuple((Setting(batch=batch, instances=i, threads=t), HIGH) for i, t in ways)
 
 
 def figures(model: str, compared: Sequence[Compared]) -> Figures:
-    """Of one model: median errors over what nothing was calibrated on; ranks; regret."""
-    group, scored = f"{FIGURE}.{model}", [item for item in compared if not item.fitted]
+    """Of one model: median errors; ranks; regret."""
+    group = f"{FIGURE}.{model}"
     rows: list[Row] = []
     for of in (CALIBRATED, RAW, ITSELF):
         for name in ALLOWED:
-            values = [100 * abs(error) for error in errors(scored, of, name)]
+            values = [100 * abs(error) for error in errors(compared, of, name)]
             rows.append(row(group, f"{name}, off by", "%", values, of))
-        rows.append(row(group, "rank correlation", "", [rank(scored, of)], of))
+        rows.append(row(group, "rank correlation", "", [rank(compared, of)], of))
         rows.append(row(group, "regret", "%", [100 * regret(compared, of)], of))
-    rows += _bias(group, scored)
+    rows += _bias(group, compared)
+    rows.append(row(group, "requests", "", [float(item.requests) for item in compared], ITSELF))
     targets = [
         target(
             f"{group}.{name.split()[0]}",
             f"median error of {name}, simulated and calibrated",
             "<=",
             limit,
-            median(abs(error) for error in errors(scored, CALIBRATED, name)),
+            median(abs(error) for error in errors(compared, CALIBRATED, name)),
         )
         for name, limit in ALLOWED.items()
     ]
     targets += [
-        target(f"{group}.rank", "rank correlation", ">=", LEAST_RANK, rank(scored, CALIBRATED)),
+        target(f"{group}.rank", "rank correlation", ">=", LEAST_RANK, rank(compared, CALIBRATED)),
         target(f"{group}.regret", "regret", "<=", MOST_REGRET, regret(compared, CALIBRATED)),
     ]
     return Figures(rows=tuple(rows), targets=tuple(targets))
@@ -99,10 +108,10 @@ def errors(compared: Sequence[Compared], of: str, name: str) -> list[float]:
     return [item.errors(of)[name] for item in compared if name != ROWS or not item.share]
 
 
-def _bias(group: str, scored: Sequence[Compared]) -> list[Row]:
+def _bias(group: str, compared: Sequence[Compared]) -> list[Row]:
     """Which way the simulation errs."""
     return [
-        row(group, f"{name}, too much by", "%", [100 * x for x in errors(scored, of, name)], of)
+        row(group, f"{name}, too much by", "%", [100 * x for x in errors(compared, of, name)], of)
         for of in (CALIBRATED, RAW, ITSELF)
         for name in ALLOWED
     ]

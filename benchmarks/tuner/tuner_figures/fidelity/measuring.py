@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,31 @@ from tuner_figures.loads.arrivals import POISSON
 from tuner_figures.loads.executions import Executions
 from tuner_figures.loads.generator import Generator
 from tuner_figures.loads.requests import Requests
+from tuner_figures.loads.windows import seconds_for
 from tuner_figures.models import artifacts
 from tuner_figures.models.artifacts import Artifact
 from tuner_figures.models.cases import PERCENTILE, TunedModel, chosen
 from tuner_figures.serving.ending import started
-from tuner_figures.serving.settings import Setting, turned
+from tuner_figures.serving.settings import Setting, distinct, turned
 from tuner_figures.serving.triton import Triton, serving
 
 from .findings import (
     CALIBRATED,
     ITSELF,
-    OPEN_SHARES,
     RAW,
     Compared,
+    Key,
     Seen,
+    calibrating,
+    configurations,
     figures,
-    is_fitted,
-    settings,
 )
 
-_QUICK_SETTINGS, _QUICK_SHARE = 4, 0.25
+#: Instances and threads.
+_QUICK_WAY, _QUICK_SHARE = (2, 1), 0.25
+_SEED = 1
 _LIMIT_SECONDS = 1800.0
 _ANSWER = "ANSWER "
-
-Key = tuple[Setting, float]
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
@@ -52,27 +53,33 @@ def measure(bench: Bench) -> Iterator[Figures]:
     """
     for model in chosen(bench.models, quick=bench.quick):
         artifact, folder = artifacts.ensure(bench, model), bench.work / "fidelity" / model.name
-        wanted = settings(model.max_batch)
-        wanted = wanted[-_QUICK_SETTINGS:] if bench.quick else wanted
-        with serving(bench, artifact, wanted[0], folder) as triton:
+        scored, fitted = configurations(model.max_batch), calibrating(model.max_batch)
+        if bench.quick:
+            scored, fitted = _of_one_way(scored), _of_one_way(fitted)
+        with serving(bench, artifact, scored[0][0], folder) as triton:
             passes = _Passes(generator=Generator(bench=bench, triton=triton, folder=folder))
-            first = passes.measured(wanted, {}, 1)
-            again = passes.measured(wanted, {key: found.rate for key, found in first.items()}, 1)
-            raw, calibrated = _predicted(bench, artifact, triton, folder, first)
+            first = passes.measured((*scored, *fitted), {}, 0)
+            again = passes.measured(scored, {key: first[key].rate for key in scored}, 1)
+            points = [_point(model, k, found, fitted=k in fitted) for k, found in first.items()]
+            raw, calibrated = _predicted(bench, artifact, triton, folder, points)
+        found = dict(zip(first, zip(raw, calibrated, strict=True), strict=True))
         yield figures(
             model.name,
             [
                 Compared(
-                    setting=setting,
-                    share=share,
-                    measured=found.seen,
-                    found={RAW: raw[n], CALIBRATED: calibrated[n], ITSELF: again[key].seen},
-                    fitted=is_fitted(setting, share, model.max_batch),
+                    setting=key[0],
+                    share=key[1],
+                    measured=first[key].seen,
+                    found={RAW: found[key][0], CALIBRATED: found[key][1], ITSELF: again[key].seen},
+                    requests=len(first[key].requests.sent),
                 )
-                for n, (key, found) in enumerate(first.items())
-                for setting, share in [key]
+                for key in scored
             ],
         )
+
+
+def _of_one_way(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    return tuple(key for key in keys if (key[0].instances, key[0].threads) == _QUICK_WAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,27 +108,41 @@ class _Passes:
     generator: Generator
 
     def measured(
-        self, wanted: tuple[Setting, ...], rates: Mapping[Key, float], seed: int
+        self, wanted: Sequence[Key], rates: Mapping[Key, float], number: int
     ) -> dict[Key, Measured]:
-        """``rates``: to send at; empty: the first pass, which finds them."""
+        """``rates``: to send at; empty: the first pass, which finds them. ``number``: of it."""
         found: dict[Key, Measured] = {}
-        for setting in turned(wanted, len(rates)):
+        for setting in turned(distinct([setting for setting, _ in wanted]), number):
             self.generator.triton.serve(setting)
-            clients = 2 * setting.batch * setting.instances
-            closed = self.generator.closed(clients, self._seconds())
-            found[setting, 0.0] = Measured(requests=closed, rate=0.0, clients=clients)
-            for share in OPEN_SHARES:
-                rate = rates.get((setting, share)) or share * closed.rows_per_second()
-                window = self.generator.at_rate(POISSON, rate, self._seconds(), seed)
-                found[setting, share] = Measured(
-                    requests=window.requests, rate=rate, clients=0, executions=window.executions
-                )
+            for share in sorted(share for one, share in wanted if one == setting):
+                key = setting, share
+                if share == 0.0:
+                    found[key] = self._closed(setting)
+                    continue
+                rows = rates.get(key) or share * found[setting, 0.0].seen.rows_per_second
+                found[key] = self._at_rate(rows)
             self._say(setting, found[setting, 0.0])
-        return {(s, share): found[s, share] for s in wanted for share in (0.0, *OPEN_SHARES)}
+        return {key: found[key] for key in wanted}
 
-    def _seconds(self) -> float:
-        seconds = 2 * self.generator.triton.artifact.model.window_seconds
-        return seconds * _QUICK_SHARE if self.generator.bench.quick else seconds
+    def _closed(self, setting: Setting) -> Measured:
+        clients = 2 * setting.batch * setting.instances
+        requests = self.generator.closed(clients, self._share * self._least)
+        return Measured(requests=requests, rate=0.0, clients=clients)
+
+    def _at_rate(self, rate: float) -> Measured:
+        seconds = self._share * seconds_for(rate, self._least)
+        window = self.generator.at_rate(POISSON, rate, seconds, _SEED)
+        return Measured(
+            requests=window.requests, rate=rate, clients=0, executions=window.executions
+        )
+
+    @property
+    def _least(self) -> float:
+        return self.generator.triton.artifact.model.window_seconds
+
+    @property
+    def _share(self) -> float:
+        return _QUICK_SHARE if self.generator.bench.quick else 1.0
 
     def _say(self, setting: Setting, closed: Measured) -> None:
         rows = closed.seen.rows_per_second
@@ -130,7 +151,11 @@ class _Passes:
 
 
 def _predicted(
-    bench: Bench, artifact: Artifact, triton: Triton, folder: Path, first: Mapping[Key, Measured]
+    bench: Bench,
+    artifact: Artifact,
+    triton: Triton,
+    folder: Path,
+    points: Sequence[Mapping[str, Any]],
 ) -> tuple[list[Seen], list[Seen]]:
     work, log = folder / "work.json", folder / "predicting.log"
     model = artifact.model
@@ -140,7 +165,7 @@ def _predicted(
         "inputs": str(artifact.inputs),
         "goal_ms": model.goal_ms,
         "batch": model.max_batch,
-        "points": [_point(model, key, found) for key, found in first.items()],
+        "points": points,
     }
     work.write_text(json.dumps(words), encoding="utf-8")
     bench.say(f"  {model.name}: the tuner measures its curves and simulates")
@@ -165,15 +190,15 @@ def _predicted(
     )
 
 
-def _point(model: TunedModel, key: Key, found: Measured) -> dict[str, Any]:
-    setting, share = key
+def _point(model: TunedModel, key: Key, found: Measured, *, fitted: bool) -> dict[str, Any]:
+    setting = key[0]
     return {
         "batch": setting.batch,
         "instances": setting.instances,
         "threads": setting.threads,
         "clients": found.clients,
         "sent": [] if found.clients else found.requests.sent,
-        "fitted": is_fitted(setting, share, model.max_batch),
+        "fitted": fitted,
         "p50_ms": found.seen.p50_ms,
         "p99_ms": found.seen.p99_ms,
         "violations": found.requests.violations(model.goal_ms),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,13 @@ from tuner_figures.models.artifacts import Artifact
 
 from . import ours
 from .analyzer import Search
-from .modes import BRUTE, MODES, OPTUNA, OURS, QUICK, RATES, Mode
+from .modes import BRUTE, MODES, OURS, THREADS, Mode
 from .picks import Pick, together
 
 #: What an earlier run found counts for so long, so that one that was stopped can go on.
 _KEPT_SECONDS = 3 * 24 * 3600.0
-#: Each of these searches is one program; ``modes.THREADS`` puts two of them together.
-_SINGLE: tuple[tuple[Mode, int], ...] = (
-    (QUICK, 1),
-    (BRUTE, 1),
-    (OPTUNA, 1),
-    (BRUTE, 2),
-    (RATES, 1),
-)
 _OUR_FILES = ("ours.py",)
-_ITS_FILES = ("analyzer.py", "found.py", "modes.py", "profile.py")
+_ITS_FILES = ("analyzer.py", "found.py", "profile.py")
 
 Picks = Mapping[str, tuple[Pick, ...]]
 
@@ -41,10 +33,15 @@ class Ledger:
     path: Path
 
     def once(self, key: str, search: Callable[[], Pick]) -> tuple[Pick, bool]:
-        """What was found under ``key``, searched now if it was not; and whether it was."""
+        """What was found under ``key``, searched now if nothing was; and whether it was.
+
+        One that came to no load at all is made again: what was in its way may be gone.
+        """
         kept = self._read().get(key)
         if kept is not None and time.time() - kept["at"] < _KEPT_SECONDS:
-            return Pick.load(kept["pick"]), True
+            before = Pick.load(kept["pick"])
+            if before.setting is not None or before.runs:
+                return before, True
         found = search()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as stream:
@@ -59,10 +56,13 @@ class Ledger:
 
 
 def picks(bench: Bench, artifact: Artifact) -> Picks:
-    """What each searcher found, by repeat. Their order changes from one repeat to the next."""
+    """What each searcher found, by repeat; ours, and those of ``bench.modes``.
+
+    The order of the searches changes from one repeat to the next.
+    """
     ledger = Ledger(path=bench.work / "picks" / f"{artifact.model.name}.jsonl")
     found: dict[tuple[str, int], list[Pick]] = {}
-    names = [*((mode.name, threads) for mode, threads in _SINGLE), (OURS, 0)]
+    names = [*single(bench.modes), (OURS, 0)]
     for repeat in range(bench.repeats):
         shift = repeat % len(names)
         for name in [*names[shift:], *names[:shift]]:
@@ -72,13 +72,21 @@ def picks(bench: Bench, artifact: Artifact) -> Picks:
             threads = f" with {name[1]} threads" if name[1] > 1 else ""
             bench.say(f"{head}{threads}{' (before)' if known else ''}: {pick.words()}")
             found.setdefault(name, []).append(pick)
-    return {**{mode.name: _of(found, mode) for mode in MODES}, OURS: tuple(found[OURS, 0])}
+    return {OURS: tuple(found[OURS, 0]), **{mode.name: _of(found, mode) for mode in bench.modes}}
+
+
+def single(modes: Sequence[Mode]) -> list[tuple[str, int]]:
+    """Each search that is one program, by mode and threads: ``THREADS`` puts two together."""
+    return list(dict.fromkeys((_program(m), threads) for m in modes for threads in m.threads))
+
+
+def _program(mode: Mode) -> str:
+    return BRUTE.name if mode is THREADS else mode.name
 
 
 def _of(found: Mapping[tuple[str, int], list[Pick]], mode: Mode) -> tuple[Pick, ...]:
     """Two searches by brute force are also what whoever sweeps threads by hand does."""
-    name = mode.name if (mode.name, mode.threads[0]) in found else BRUTE.name
-    searches = [found[name, threads] for threads in mode.threads]
+    searches = [found[_program(mode), threads] for threads in mode.threads]
     return tuple(together(by_repeat) for by_repeat in zip(*searches, strict=True))
 
 
@@ -96,7 +104,7 @@ def _digest(bench: Bench, artifact: Artifact, name: str) -> str:
     """Of all that decides what is found on this machine."""
     here, tuner = Path(__file__).parent, bench.repository / "runtime/modelservice_runtime/tuner"
     parts = [artifact.manifest().digest, repr(artifact.model.bounds(quick=bench.quick))]
-    parts += [repr(artifact.model.goal_ms)]
+    parts += [repr(artifact.model.goal_ms), *(repr(m) for m in MODES if m.name == name)]
     made_by = [here / file for file in (_OUR_FILES if name == OURS else _ITS_FILES)]
     parts += [digest_of_files(bench.repository, made_by + ([tuner] if name == OURS else []))]
     return digest_of_text("\n".join(parts))[:12]

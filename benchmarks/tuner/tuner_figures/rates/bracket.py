@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, replace
 
 #: Each step halves the bracket (of logarithms): from a factor of 4 to 2 % in six.
-FIRST_STEPS, NEXT_STEPS = 6, 5
-#: Around the closed loop's rows per second; around what the repeat before found.
-FIRST_SPREAD, NEXT_SPREAD = (0.3, 1.2), (0.75, 1.25)
+FIRST_STEPS, NEXT_STEPS = 6, 4
+#: Around the closed loop's rows per second; around what the repeat before found; of other traffic
+#: around what was found for Poisson arrivals, which is easier to carry.
+FIRST_SPREAD, NEXT_SPREAD, OTHER_SPREAD = (0.3, 1.2), (0.75, 1.25), (0.5, 1.1)
 SINKING = 0.6
 
 

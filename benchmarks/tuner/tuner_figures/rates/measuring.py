@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench_figures.rows import Figures
@@ -12,21 +12,27 @@ from tuner_figures.bench import Bench
 from tuner_figures.loads import traces
 from tuner_figures.loads.arrivals import POISSON, Shape
 from tuner_figures.loads.generator import Generator, Window
+from tuner_figures.loads.windows import seconds_for
 from tuner_figures.models import artifacts
 from tuner_figures.models.artifacts import Artifact
 from tuner_figures.models.cases import MODELS, chosen
-from tuner_figures.peers.modes import OURS
+from tuner_figures.peers.modes import OURS, peer
 from tuner_figures.peers.searching import picks
 from tuner_figures.serving.settings import Setting, distinct, turned
 from tuner_figures.serving.triton import serving
 
-from .bracket import FIRST_SPREAD, FIRST_STEPS, NEXT_SPREAD, NEXT_STEPS, Bracket
+from .bracket import (
+    FIRST_SPREAD,
+    FIRST_STEPS,
+    NEXT_SPREAD,
+    NEXT_STEPS,
+    OTHER_SPREAD,
+    Bracket,
+)
 from .findings import COMMON_SHARES, VIOLATIONS_MOST, Carried, figures, together, usual
 
 #: Requests under way in the closed loop that says where to look.
 _UNDER_WAY = 32
-#: Windows at a rate, beside the model's own: percentiles take more requests in an open loop.
-_LONGER = 2.0
 _QUICK_STEPS, _QUICK_SECONDS = 2, 1.5
 
 
@@ -52,16 +58,28 @@ def _carried(bench: Bench, artifact: Artifact, named: dict[str, Setting]) -> Car
         generator = Generator(bench=bench, triton=triton, folder=folder)
         sending = _Sending(bench=bench, generator=generator, settings=settings)
         highest: dict[tuple[str, Setting], list[float]] = {}
-        for shape in traces.shapes(bench.traces, sending.seconds):
-            found = sending.highest(shape)
+        first = {setting: sending.closed(setting) for setting in settings}
+        for shape in traces.shapes(bench.traces, artifact.model.window_seconds):
+            found = sending.highest(shape, first)
             highest |= {(shape.name, setting): rates for setting, rates in found.items()}
+            if shape == POISSON:
+                first = {
+                    s: Bracket.around(rates[-1], OTHER_SPREAD) if rates[-1] else first[s]
+                    for s, rates in found.items()
+                }
         goodput: dict[tuple[float, Setting], list[float]] = {}
         if (ours := named.get(OURS)) is not None:
             top = sorted(highest[POISSON.name, ours])[len(highest[POISSON.name, ours]) // 2]
             for share in COMMON_SHARES:
                 found = sending.goodput(share * top)
                 goodput |= {(share, setting): values for setting, values in found.items()}
-    return Carried(model=artifact.model.name, named=named, highest=highest, goodput=goodput)
+    return Carried(
+        model=artifact.model.name,
+        peer=peer(bench.modes).name,
+        named=named,
+        highest=highest,
+        goodput=goodput,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +96,16 @@ class _Sending:
         return self.generator.triton.artifact.model.goal_ms
 
     @property
-    def seconds(self) -> float:
-        """Of a window."""
-        longer = self.generator.triton.artifact.model.window_seconds * _LONGER
-        return _QUICK_SECONDS if self.bench.quick else longer
+    def _least(self) -> float:
+        """Seconds of a window."""
+        return self.generator.triton.artifact.model.window_seconds
 
-    def highest(self, shape: Shape) -> dict[Setting, list[float]]:
+    def highest(self, shape: Shape, first: Mapping[Setting, Bracket]) -> dict[Setting, list[float]]:
         """By repeat, the highest rate at which at most a hundredth comes too late."""
         found: dict[Setting, list[float]] = defaultdict(list)
-        brackets = {setting: self._first(setting) for setting in self.settings}
+        brackets = dict(first)
         for repeat in range(self.bench.repeats):
-            steps = FIRST_STEPS if repeat == 0 else NEXT_STEPS
+            steps = FIRST_STEPS if repeat == 0 and shape == POISSON else NEXT_STEPS
             for step in range(_QUICK_STEPS if self.bench.quick else steps):
                 for setting in turned(self.settings, repeat + step):
                     rate, seed = brackets[setting].next, 100 * repeat + step
@@ -108,9 +125,11 @@ class _Sending:
                 found[setting].append(window.requests.goodput(self.goal_ms))
         return found
 
-    def _first(self, setting: Setting) -> Bracket:
+    def closed(self, setting: Setting) -> Bracket:
+        """Where to look for the highest rate, by what it answers in a closed loop."""
         self.generator.triton.serve(setting)
-        closed = self.generator.closed(_UNDER_WAY, self.seconds / 2)
+        seconds = _QUICK_SECONDS if self.bench.quick else self._least
+        closed = self.generator.closed(_UNDER_WAY, seconds)
         return Bracket.around(closed.rows_per_second(), FIRST_SPREAD)
 
     def _holds(self, shape: Shape, setting: Setting, rate: float, seed: int) -> bool:
@@ -120,7 +139,8 @@ class _Sending:
 
     def _window(self, shape: Shape, setting: Setting, rate: float, seed: int) -> Window:
         self.generator.triton.serve(setting)
-        window = self.generator.at_rate(shape, rate, self.seconds, seed)
+        seconds = _QUICK_SECONDS if self.bench.quick else seconds_for(rate, self._least)
+        window = self.generator.at_rate(shape, rate, seconds, seed)
         late = f", {window.late:.1%} sent late" if not window.counts else ""
         share = window.requests.violations(self.goal_ms)
         head = f"  {self.generator.triton.name}, {setting.words()}, {shape.name} {rate:.1f} rows/s"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from bench_figures.document import Document
 from bench_figures.tables import table
 
-from tuner_figures.peers.modes import DEFAULT
-
 from .findings import FIGURE
 
 _HOW = """\
@@ -20,8 +18,8 @@ the goal, a second, at that share of the highest Poisson rate of our pick, the s
 Every request is counted from the load generator's own record; windows in which it sent more than a
 fiftieth of them late do not count and are sent again, three times at most; a rate at which that is
 not enough does not hold: Triton leaves no core for it. Of each search the pick that it made most
-often. The gain is that over *{default}*, what Model Analyzer does when nothing is said; it
-optimizes so many requests at a time, and promises nothing for these.
+often. The gain is that over Model Analyzer's pick, which its target names: it optimizes so many
+requests at a time, and promises nothing for these.
 """
 
 
@@ -30,7 +28,7 @@ def lines(document: Document) -> list[str]:
     groups = [g for g in document.groups() if g.startswith(f"{FIGURE}.")]
     if not groups:
         return []
-    made = [_HOW.format(default=DEFAULT)]
+    made = [_HOW]
     for group in groups:
         rows = [item for item in document.rows if item.group == group]
         name = group.removeprefix(f"{FIGURE}.")

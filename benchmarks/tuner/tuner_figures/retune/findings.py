@@ -50,12 +50,14 @@ class Met:
         return f"{self.changes} changes, {counts}, worst {self.worst_ms:.0f} ms"
 
 
-def figures(model: str, met: Mapping[str, Sequence[Met]]) -> Figures:
-    """Of one model: a line for each way, its runs together."""
-    group = f"{FIGURE}.{model}"
+def figures(name: str, met: Mapping[str, Sequence[Met]]) -> Figures:
+    """Of one model: a line for each way, its runs together.
+
+    ``met``: by way, with ``CONTROL`` and ``IN_PLACE`` among them.
+    """
+    group = f"{FIGURE}.{name}"
     rows: list[Row] = []
-    for way in WAYS:
-        runs = met[way]
+    for way, runs in met.items():
         rows += [
             row(group, CHANGES, "", [float(run.changes) for run in runs], way),
             row(group, REQUESTS, "", [float(run.requests) for run in runs], way),

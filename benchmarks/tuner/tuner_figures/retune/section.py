@@ -5,6 +5,8 @@ from __future__ import annotations
 from bench_figures.document import Document
 from bench_figures.tables import table
 
+from tuner_figures.operated.findings import GROUP as OPERATED
+
 from .findings import FIGURE
 
 _HOW = """\
@@ -20,7 +22,7 @@ a request that was answered took. Beside a run without any change.
 
 def lines(document: Document) -> list[str]:
     """The lines of this section; none while nothing of it was measured."""
-    groups = [g for g in document.groups() if g.startswith(f"{FIGURE}.")]
+    groups = [g for g in document.groups() if g.startswith(f"{FIGURE}.") and g != OPERATED]
     made = [_HOW] if groups else []
     for group in groups:
         rows = [item for item in document.rows if item.group == group]

@@ -8,7 +8,7 @@ from statistics import median
 
 from bench_figures.rows import Figures, Row, Target, row, target
 
-from tuner_figures.peers.modes import MODES, OURS, QUICK
+from tuner_figures.peers.modes import OURS, QUICK
 from tuner_figures.peers.picks import Pick
 from tuner_figures.serving.settings import Setting
 
@@ -89,12 +89,14 @@ def share(score: Score, best: Score) -> float:
 
 
 def figures(model: str, searches: Searches, scores: Mapping[Setting, Score]) -> Figures:
-    """Of one model: a line for each search, and one for each setting that one of them picked."""
+    """Of one model: a line for each search, and one for each setting that one of them picked.
+
+    ``searches``: by name, ``OURS`` among them.
+    """
     group = f"{FIGURE}.{model}"
     best = max(scores.values(), key=lambda score: score.value)
     rows: list[Row] = []
-    for name in (OURS, *(mode.name for mode in MODES)):
-        picks = searches[name]
+    for name, picks in searches.items():
         shares = [_share_of(pick, scores, best) for pick in picks]
         rows += [
             row(group, SHARE, "", shares, name),
@@ -135,14 +137,13 @@ def picked_by(searches: Searches, setting: Setting) -> str:
 def _targets(
     group: str, searches: Searches, scores: Mapping[Setting, Score], best: Score
 ) -> tuple[Target, ...]:
-    """Nothing is said of the cost of searches that found nothing."""
+    """Nothing is said of the cost of searches that found nothing, nor beside none."""
     ours = searches[OURS]
     found = median(_share_of(pick, scores, best) for pick in ours)
-    words = "rows/s of our pick / of the best pick"
+    words = f"rows/s of our pick / of the best pick ({', '.join(searches)})"
     targets = [target(f"{group}.found", words, ">=", 1 - MARGIN, found)]
-    pairs = [
-        pair for pair in zip(ours, searches[QUICK.name], strict=True) if pair[0].setting is not None
-    ]
+    quick = searches.get(QUICK.name, ())
+    pairs = [pair for pair in zip(ours, quick, strict=False) if pair[0].setting is not None]
     if pairs:
         load = median(one.load_seconds / max(other.load_seconds, 1e-9) for one, other in pairs)
         time = median(one.seconds / max(other.seconds, 1e-9) for one, other in pairs)

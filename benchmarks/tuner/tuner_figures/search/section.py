@@ -30,7 +30,8 @@ def lines(document: Document) -> list[str]:
     groups = [g for g in document.groups() if g.startswith(f"{FIGURE}.")]
     if not groups:
         return []
-    modes = "\n".join(f"- *{mode.name}*: {mode.what}." for mode in MODES)
+    searched = {item.of for item in document.rows if item.group in groups}
+    modes = "\n".join(f"- *{mode.name}*: {mode.what}." for mode in MODES if mode.name in searched)
     made = [_HOW.format(modes=modes)]
     for group in groups:
         rows = [item for item in document.rows if item.group == group]

@@ -1,1 +1,1 @@
-"""Programs that run in pods of T6, each from a ConfigMap."""
+"""The model that the Tritons of T6 serve, from a ConfigMap."""

@@ -1,0 +1,1 @@
+"""Programs that run in the pod that asks, each from a ConfigMap."""

@@ -1,0 +1,1 @@
+"""The model of T3.operator, as its user would upload it."""
