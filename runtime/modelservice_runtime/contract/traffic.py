@@ -36,9 +36,10 @@ class Traffic:
     then the most that can be served is looked for, else what serves it with the least.
     ``rows_per_request``: percents that add up to 100. ``repeated_percent``: requests whose inputs
     were asked for a short while before. ``concurrency``: ClosedLoop, requests in flight at a
-    replica. ``lengths``: percents that add up to 100, of the size of each axis that the model leaves
-    open (dims -1) beside the rows; none: the samples' own sizes. ``trace_uri``: Trace, a CSV file with the columns ``seconds`` (since its start) and
-    ``requests`` (that arrived from then until the next line).
+    replica. ``trace_uri``: Trace, a CSV file with the columns ``seconds`` (since its start) and
+    ``requests`` (that arrived from then until the next line). ``lengths``: percents that add up to
+    100, of the size of each axis that the model leaves open (dims -1) beside the rows; none: the
+    samples' own sizes.
     """
 
     arrivals: str = POISSON
