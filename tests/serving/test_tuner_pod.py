@@ -269,20 +269,29 @@ LENGTHS = (
 
 
 @pytest.mark.parametrize(
-    ("kind", "padded", "said"),
+    ("kind", "how", "said"),
     [
-        ("Sum", True, "padded with zeros to length 64 are answered as they are alone"),
-        ("Mean", False, "a row of length 4 padded with zeros to 64 is answered otherwise than"),
+        (
+            "Sum",
+            "padded into one batch",
+            "padded with zeros to length 64 are answered as they are alone",
+        ),
+        (
+            "Mean",
+            "equal lengths alone",
+            "a row of length 4 padded with zeros to 64 is answered otherwise than",
+        ),
     ],
 )
 def test_requests_of_several_lengths_are_padded_where_the_model_s_answers_allow_it(
-    pod_for: PodFor, kind: str, padded: bool, said: str
+    pod_for: PodFor, kind: str, how: str, said: str
 ) -> None:
     pod = pod_for(over_an_open_axis(kind), max_batch_size=8, traffic=Traffic(lengths=LENGTHS))
     _, profile = pod.tuned()
-    assert profile.padded is padded
+    assert profile.padded is (kind == "Sum")
     assert profile.traffic.lengths == LENGTHS
     (reason,) = [text for text in profile.reasons if "requests of different lengths" in text]
+    assert reason.startswith(f"requests of different lengths {how}: ")
     assert said in reason
     report = json.loads((pod.report / "report.json").read_text())
     assert [row["length"] for row in report["lengths"]] == [4, 16, 64]

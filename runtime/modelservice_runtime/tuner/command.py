@@ -80,7 +80,7 @@ def run(options: argparse.Namespace, scratch: Path, interrupts: Interrupts) -> F
         scratch=scratch,
         cores=Cores(server=everything, client=everything),
         interrupts=interrupts,
-        numbers_per_row=numbers_per_row(server.config),
+        numbers_per_row=numbers_per_row(server.config, max(server.lengths, default=0)),
         by_length=by_length,
     )
     question = _within(question, server)
@@ -187,16 +187,16 @@ def _place(server: RunningServer) -> Place:
     )
 
 
-def numbers_per_row(config: Mapping[str, Any]) -> int:
-    """Of inputs and outputs; 0 where a size may vary."""
-    inputs, outputs = _numbers(config.get("input", ())), _numbers(config.get("output", ()))
+def numbers_per_row(config: Mapping[str, Any], length: int = 0) -> int:
+    """Of inputs and outputs, whose open axes have this length; 0 where a size may vary."""
+    inputs, outputs = (_numbers(config.get(name, ()), length) for name in ("input", "output"))
     return inputs + outputs if inputs and outputs else 0
 
 
-def _numbers(tensors: Any) -> int:  # noqa: ANN401 - JSON
+def _numbers(tensors: Any, length: int = 0) -> int:  # noqa: ANN401 - JSON
     total = 0
     for tensor in tensors:
-        dims = [int(dim) for dim in tensor.get("dims", ())]
+        dims = [int(dim) if int(dim) >= 0 else length for dim in tensor.get("dims", ())]
         if any(dim <= 0 for dim in dims):
             return 0
         total += math.prod(dims)

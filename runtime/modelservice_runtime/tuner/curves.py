@@ -27,7 +27,7 @@ from .errors import (
     UserError,
 )
 from .figures import figure
-from .length_factors import LengthFactors, by_length, factors_of, unmeasured
+from .length_factors import LengthFactors, LengthRuns, by_length, factors_of, unmeasured
 from .measured_option import MeasuredOption
 from .memory_plan import misfit, predicted
 from .padding import Padding
@@ -37,7 +37,6 @@ from .search import simulated, space
 from .settings import Option, Setting, first_options, next_instances
 from .simulation.by_length import ByLength, measured_lengths
 from .simulation.service_time import ServiceTime
-from .statistics import Counters
 
 #: Of the throughput under full load: batches of all sizes form on the way, and at its end more
 #: requests come than can be done.
@@ -111,25 +110,21 @@ class Curves:
         seen, curve_length = self.options[option], self.question.curve_length
         largest = max(point.batch for point in seen.points)
         setting = Setting(option=option, max_batch_size=largest)
-        windows = {n: self._windows(setting, n, deadline) for n in lengths}
-        base = self._plain_models()[option]
-        return factors_of(base, curve_length, windows, largest)
+        measured = {n: self._runs_of(setting, n, deadline) for n in lengths}
+        base, sizes = self._plain_models()[option], (self.question.least_batch, largest)
+        return factors_of(base, curve_length, measured, sizes)
 
-    def _windows(self, setting: Setting, length: int, deadline: Deadline) -> list[Counters]:
-        """Of a run under full load and one of lone requests, all of this length."""
+    def _runs_of(self, setting: Setting, length: int, deadline: Deadline) -> LengthRuns:
+        """One of lone requests of this length and one under full load."""
         longer = max(1.0, length / self.question.curve_length)
-        rows = self.question.least_batch
         alone = longer * self.alone_ms[setting.option.variant]
-        found: list[Counters] = []
-        for run in (
-            self._full_run(setting, longer * self._expected_ms(setting), length),
-            runs.closed(1, alone, rows, length),
-        ):
-            sample = self.bench.measure(setting, run, deadline)
-            found += sample.windows if sample is not None else ()
+        lone = runs.closed(1, alone, self.question.least_batch, length)
+        full = self._full_run(setting, longer * self._expected_ms(setting), length)
+        samples = [self.bench.measure(setting, run, deadline) for run in (lone, full)]
         words = f"{setting.option.words()}: requests of length {length}"
         say("latency by batch", self._fraction(), words)
-        return found
+        counted = [sample.windows if sample is not None else () for sample in samples]
+        return LengthRuns(lone=counted[0], full=counted[1])
 
     def _tighten(self, deadline: Deadline) -> None:
         """Measure on where the interval of a curve is too wide to tell the best options apart."""

@@ -13,11 +13,9 @@ import numpy as np
 
 from modelservice_runtime.contract.traffic import Traffic
 
-from . import curve
-from .settings import batch_sizes
 from .simulation.by_length import ByLength, between
 from .simulation.service_time import ServiceTime
-from .statistics import Counters
+from .statistics import Counters, total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +31,41 @@ def unmeasured(curve_length: int) -> LengthFactors:
     return LengthFactors(batches=(1,), rows={curve_length: (1.0,)})
 
 
-def factors_of(
-    base: ServiceTime, curve_length: int, seen: Mapping[int, Sequence[Counters]], largest: int
-) -> LengthFactors:
-    """From what was counted in runs of one length each, at batch sizes up to ``largest``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthRuns:
+    """What was counted of requests of one length: ``lone`` ones, and under ``full`` load."""
 
-    ``base``: of the option that was loaded. A length of which too little was seen is left out.
+    lone: Sequence[Counters]
+    full: Sequence[Counters]
+
+
+def factors_of(
+    base: ServiceTime, curve_length: int, seen: Mapping[int, LengthRuns], sizes: tuple[int, int]
+) -> LengthFactors:
+    """From runs of one length each.
+
+    ``base``: of the option that was loaded. ``sizes``: rows of a lone request, and of a full batch.
+    A length of which nothing was seen is left out.
     """
-    batches = batch_sizes(largest)
+    batches = tuple(dict.fromkeys(sizes))
     rows = {curve_length: (1.0,) * len(batches)}
-    for length, windows in seen.items():
-        rising = curve.rising(curve.points(windows))
-        if rising:
-            own = ServiceTime(
-                batches=tuple(batch for batch, _ in rising),
-                seconds=tuple(ms / 1000 for _, ms in rising),
-            )
-            ratios = own.table(largest)[1:] / base.table(largest)[1:]
-            rows[length] = tuple(float(ratios[batch - 1]) for batch in batches)
+    for length, both in seen.items():
+        lone = _ratio(both.lone, base, together=1.0)
+        # Under full load all instances execute, and slow each other down.
+        full = _ratio(both.full, base, together=base.contention[-1])
+        known = [ratio for ratio in (lone, full) if ratio is not None]
+        if known:
+            rows[length] = (known[0], known[-1])[: len(batches)]
     return LengthFactors(batches=batches, rows=rows)
+
+
+def _ratio(windows: Sequence[Counters], base: ServiceTime, together: float) -> float | None:
+    """Time spent ÷ what the curve says of as many executions; None where there are none."""
+    executions = total(windows).executions
+    expected = sum(number * base.of(size) for size, (number, _) in executions.items()) * together
+    if expected <= 0:
+        return None
+    return sum(spent for _, spent in executions.values()) / 1e9 / expected
 
 
 def by_length(factors: LengthFactors, traffic: Traffic, *, padded: bool) -> ByLength | None:

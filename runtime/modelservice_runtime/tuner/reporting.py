@@ -89,13 +89,13 @@ def _lengths(candidate: Candidate) -> tuple[doc.LengthView, ...]:
     if by_length is None:
         return ()
     sizes = batch_sizes(largest)
-    tables: np.ndarray = by_length.tables(candidate.service.table(largest)) * 1000
+    tables = by_length.tables(candidate.service.table(largest))
     return tuple(
         doc.LengthView(
             length=length,
             percent=round(100 * share, 3),
             batches=sizes,
-            milliseconds=tuple(float(table[size]) for size in sizes),
+            milliseconds=tuple(1000 * float(table[size]) for size in sizes),
         )
         for length, share, table in zip(by_length.lengths, by_length.shares, tables, strict=True)
     )

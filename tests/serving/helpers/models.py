@@ -122,7 +122,7 @@ def same() -> Model:
 
 
 def over_an_open_axis(kind: str) -> Model:
-    """Of each row the Sum or the Mean over an axis of any size, and its double, which keeps the axis.
+    """Of each row the Sum or the Mean over an axis of any size, and its double, which keeps that.
 
     Zeros behind a row change the mean alone.
     """
@@ -147,6 +147,23 @@ def over_an_open_axis(kind: str) -> Model:
                 TensorSpec(name="y", datatype="FP32", dims=(WIDTH,)),
                 TensorSpec(name="double", datatype="FP32", dims=(-1, WIDTH)),
             ),
+        ),
+        inputs={"x": np.random.default_rng(2).standard_normal((4, 8, WIDTH)).astype(np.float32)},
+    )
+
+
+def twice_as_long() -> Model:
+    """Each row, and the same behind it."""
+    return Model(
+        onnx=model(
+            [node("Concat", ["x", "x"], ["y"], {"axis": 1})],
+            [Value(name="x", element=FLOAT, dims=(-1, WIDTH))],
+            [Value(name="y", element=FLOAT, dims=(-1, WIDTH))],
+            {},
+        ),
+        interface=ModelInterface(
+            inputs=(TensorSpec(name="x", datatype="FP32", dims=(-1, WIDTH)),),
+            outputs=(TensorSpec(name="y", datatype="FP32", dims=(-1, WIDTH)),),
         ),
         inputs={"x": np.random.default_rng(2).standard_normal((4, 8, WIDTH)).astype(np.float32)},
     )
