@@ -533,6 +533,17 @@ def mean_rows(found: Tuned) -> float:
     return rows / sum(number for number, _ in seen.executions.values())
 
 
+@pytest.mark.parametrize("seconds", [3.0, 6.0, 12.0, 20.0])
+def test_with_lengths_too_what_was_measured_before_time_was_up_is_used(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the second variant can be asked at all, or the other lengths be measured."""
+    fake, wanted = of_lengths(frozenset("ab")), asked(lengths=LENGTHS)
+    found = tune(fake, monkeypatch, wanted, variants=("a", "b"), seconds=seconds)
+    assert found.capacity.rows_per_second > 0
+    assert found.padded
+
+
 def test_one_length_is_tuned_as_if_nothing_were_said_of_lengths(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ from modelservice_runtime.serve.inference_request import AnswerUnreadableError
 
 from . import statistics
 from .deadline import Deadline
+from .errors import TooLate
 from .memory_use import MemoryUse, family_use
 from .padding import Ask, Padding, RefusedError, check_lengths, padding_of
 from .ports import LOOPBACK
@@ -66,7 +68,7 @@ class ArtifactServer:
         asked, config = self.lengths, self.config(setting)
         if asked is None:
             return Padding(allowed=False, why="the traffic says no lengths")
-        ask = self._asking([tensor.name for tensor in config.interface.outputs])
+        ask = self._asking([tensor.name for tensor in config.interface.outputs], deadline)
         check_lengths(ask, asked.rows, asked.lengths, LENGTHS_FIELD)
         if config.backend != PYTHON_BACKEND:
             why = f"Triton's backend {config.backend} pads nothing"
@@ -78,12 +80,18 @@ class ArtifactServer:
             self.padded.add(setting.option.variant)
         return found
 
-    def _asking(self, outputs: Sequence[str]) -> Ask:
+    def _asking(self, outputs: Sequence[str], deadline: Deadline) -> Ask:
+        place = Endpoint(port=self.triton.ports.http, model=self.model, outputs=tuple(outputs))
+
         def ask(inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+            left = deadline.remaining(time.monotonic())
             try:
-                return asked_over_http(self.triton.ports.http, self.model, inputs, outputs)
+                return asked_over_http(place, inputs, min(_ANSWER_SECONDS, left + 1.0))
             except (OSError, http.client.HTTPException, AnswerUnreadableError) as error:
                 self.check_alive()
+                if deadline.remaining(time.monotonic()) == 0.0:
+                    words = "time was up before the model had answered requests of all lengths"
+                    raise TooLate(words) from error
                 raise RefusedError(f"no answer: {error!r}") from error
 
         return ask
@@ -106,21 +114,30 @@ class ArtifactServer:
         return replace(use, gpu=used, gpu_total=total)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The HTTP ``port`` of a Triton on this machine, its ``model`` and that one's outputs."""
+
+    port: int
+    model: str
+    outputs: tuple[str, ...]
+
+
 def asked_over_http(
-    port: int, model: str, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+    place: Endpoint, inputs: Mapping[str, np.ndarray], timeout: float
 ) -> Mapping[str, np.ndarray]:
-    """The answer of the Triton at ``port`` of this machine.
+    """The model's answer, within ``timeout`` seconds.
 
     Raises:
         RefusedError: it refuses.
         OSError, http.client.HTTPException, AnswerUnreadableError: it gives no answer.
     """
-    body, length = inference_request.encode(inputs, outputs)
+    body, length = inference_request.encode(inputs, place.outputs)
     header = inference_request.LENGTH_HEADER
     headers = {header: str(length), "Content-Type": "application/octet-stream"}
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(LOOPBACK, place.port, timeout=timeout)
     try:
-        connection.request("POST", f"/v2/models/{model}/infer", body, headers)
+        connection.request("POST", f"/v2/models/{place.model}/infer", body, headers)
         answer = connection.getresponse()
         data = answer.read()
     finally:

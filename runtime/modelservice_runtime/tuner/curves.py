@@ -22,6 +22,7 @@ from .errors import (
     MEASUREMENT_FAILED,
     Infrastructure,
     LoadFailed,
+    TooLate,
     TritonDied,
     TuneError,
     UserError,
@@ -192,10 +193,7 @@ class Curves:
             first = (best.instances, best.threads)
             pairs = (first, *(pair for pair in pairs if pair != first))
         options = [Option(variant=variant, instances=i, threads=t) for i, t in pairs]
-        if self.question.traffic.lengths:
-            smallest = Setting(option=options[0], max_batch_size=self.question.least_batch)
-            self.padding[variant] = self.bench.padding(smallest, deadline)
-        if not self._alone(options[0], deadline):
+        if not self._asked_lengths(options[0], deadline) or not self._alone(options[0], deadline):
             return
         if self.alone_ms[variant] > self.question.objective.milliseconds:
             return
@@ -204,6 +202,23 @@ class Curves:
             if number == 0 and best is not None and not self._is_near(option):
                 return
         self._more_instances(variant, deadline)
+
+    def _asked_lengths(self, option: Option, deadline: Deadline) -> bool:
+        """Ask the variant for requests of the traffic's lengths, if it has some.
+
+        As with a lone row, the first variant has to answer.
+        """
+        if not self.question.traffic.lengths:
+            return True
+        setting = Setting(option=option, max_batch_size=self.question.least_batch)
+        try:
+            self.padding[option.variant] = self.bench.padding(setting, deadline)
+        except TooLate as error:
+            if not self.alone_ms:
+                raise
+            self.bench.notes.append(f"{option.variant} was given up: {error.message}")
+            return False
+        return True
 
     def _alone(self, option: Option, deadline: Deadline) -> bool:
         """One row after another, with a batch of one: the least that there is.

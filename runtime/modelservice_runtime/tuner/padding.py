@@ -12,9 +12,10 @@ from modelservice_runtime.serve.runner import padding
 
 from .errors import REQUEST_INVALID, UserError
 from .request_lengths import SampleRows
+from .simulation.by_length import measured_lengths
 
-#: So many sample rows are compared.
-ROWS = 4
+#: So many sample rows are compared, of so many lengths: a model may take seconds for each.
+ROWS, LENGTHS = 2, 4
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -58,13 +59,13 @@ def padding_of(
 ) -> Padding:
     """Whether a short row's answers stay what they are alone when zeros are put behind it.
 
-    ``outputs``: the open axes of the answers, which are cut back. Every length but the longest is
-    compared as the runner would pad it to the longest.
+    ``outputs``: the open axes of the answers, which are cut back. A few lengths, the smallest among
+    them, are compared as the runner would pad them to the longest.
     """
     if len(set(lengths)) == 1:
         return Padding(allowed=False, why="all requests have one length")
     longest = max(lengths)
-    for length in sorted(lengths):
+    for length in measured_lengths(tuple(lengths), LENGTHS):
         short = rows.of(length) if length < longest else {}
 
         def cut(answers: Arrays, own: int = length) -> Arrays:
