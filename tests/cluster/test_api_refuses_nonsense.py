@@ -30,6 +30,7 @@ SERVING = "spec.serving.resources"
 BUILD = "spec.optimization.resources"
 TRAFFIC = "spec.serving.traffic"
 ROWS = "spec.serving.traffic.rowsPerRequest"
+LENGTHS = "spec.serving.traffic.lengths"
 
 
 def service(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -626,6 +627,34 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
             ("pvc://a/../b", "'.' or '..'"),
         )
     ),
+    ("no lengths", {LENGTHS: []}, LENGTHS, "at least 1 items"),
+    (
+        "nine lengths",
+        {LENGTHS: [{"length": length, "percent": "12.5"} for length in range(1, 10)]},
+        LENGTHS,
+        "at most 8 items",
+    ),
+    (
+        "a length twice",
+        {LENGTHS: [{"length": 16, "percent": "50"}, {"length": 16, "percent": "50"}]},
+        LENGTHS,
+        "Duplicate value",
+    ),
+    (
+        "lengths of half of the requests",
+        {LENGTHS: [{"length": 16, "percent": "50"}]},
+        LENGTHS,
+        "must add up to 100",
+    ),
+    *(
+        (f"a length {share}", {LENGTHS: [share]}, f"{LENGTHS}[0].{field}", words)
+        for share, field, words in (
+            ({"percent": "100"}, "length", "Required value"),
+            ({"length": 16}, "percent", "Required value"),
+            ({"length": 0, "percent": "100"}, "length", "greater than or equal to 1"),
+            ({"length": 16, "percent": "all"}, "percent", "must be a decimal number"),
+        )
+    ),
     ("no sizes", {ROWS: []}, ROWS, "at least 1 items"),
     (
         "nine sizes",
@@ -858,6 +887,15 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
             (
                 "recorded",
                 {"arrivals": "Trace", "trace": {"uri": "pvc://traces/a.csv"}},
+            ),
+            (
+                "lengths",
+                {
+                    "lengths": [
+                        {"length": length, "percent": "12.5"}
+                        for length in (1, 8, 16, 32, 64, 512, 4096, 1_048_576)
+                    ]
+                },
             ),
             (
                 "thirds",

@@ -63,6 +63,7 @@ FULL: dict[str, Any] = {
             "arrivals": "ClosedLoop",
             "rowsPerSecond": "250.5",
             "rowsPerRequest": [{"rows": 1, "percent": "75"}, {"rows": 3, "percent": "25"}],
+            "lengths": [{"length": 16, "percent": "60"}, {"length": 128, "percent": "40"}],
             "repeatedPercent": "30",
             "concurrency": 8,
         },
@@ -260,6 +261,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     document["scaling"] |= {"minReplicas": 1, "maxReplicas": 1000}
     document["serving"]["maxBatchSize"] = 1024
     document["serving"]["traffic"]["rowsPerRequest"] = [{"rows": 1, "percent": "100"}]
+    document["serving"]["traffic"]["lengths"] = [{"length": 16, "percent": "100"}]
     node: Any = document
     *parents, last = path.split(".")
     for part in parents:
@@ -285,7 +287,7 @@ def integers(schema: Mapping[str, Any], walk: Walk) -> list[tuple[str, int, int]
 def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk: Walk) -> None:
     found = integers(spec_schema, walk)
 
-    assert len(found) == 10
+    assert len(found) == 11
     for path, low, high in found:
         for value in (low, high):
             assert isinstance(parse_spec(changed(path, value)), ModelServiceSpec)
@@ -306,6 +308,7 @@ def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk
         ("serving.traffic.rowsPerSecond", ("0.001", "1e9"), ("0", "1.1e9", "many")),
         ("serving.traffic.repeatedPercent", ("0", "100"), ("-1", "100.1", "most")),
         ("serving.traffic.rowsPerRequest[].percent", ("99.99", "100"), ("0", "100.1", "all")),
+        ("serving.traffic.lengths[].percent", ("99.99", "100"), ("0", "100.1", "all")),
     ],
 )
 def test_decimals_have_the_bounds_of_the_rules(
@@ -322,10 +325,12 @@ def test_decimals_have_the_bounds_of_the_rules(
 def test_there_may_be_as_many_shares_of_requests_as_the_parser_takes(
     spec_schema: Mapping[str, Any], walk: Walk
 ) -> None:
-    shares = dict(walk(spec_schema))["serving.traffic.rowsPerRequest"]
+    nodes = dict(walk(spec_schema))
+    rows, lengths = (nodes[f"serving.traffic.{name}"] for name in ("rowsPerRequest", "lengths"))
 
-    assert shares["maxItems"] == MAX_SHARES
-    assert shares["x-kubernetes-list-map-keys"] == ["rows"], "one share for each size"
+    assert rows["maxItems"] == lengths["maxItems"] == MAX_SHARES
+    assert rows["x-kubernetes-list-map-keys"] == ["rows"], "one share for each size"
+    assert lengths["x-kubernetes-list-map-keys"] == ["length"], "one share for each length"
 
 
 def test_a_trace_may_lie_where_data_may_lie(spec_schema: Mapping[str, Any], walk: Walk) -> None:

@@ -114,6 +114,7 @@ def test_what_may_be_left_out_of_spec_has_a_default_or_a_meaning_without(
         "serving.resources.requests",
         "serving.resources.limits",
         "serving.traffic.rowsPerSecond",
+        "serving.traffic.lengths",
         "serving.traffic.concurrency",
         "serving.traffic.trace",
         "scaling.replicas",

@@ -57,6 +57,7 @@ CONFIGS = st.builds(
     key=st.sampled_from(["", "0123abcd"]),
     response_cache=st.booleans(),
     cuda_graphs=st.booleans(),
+    padded=st.booleans(),
     priority_levels=st.integers(0, 5),
     rate_limiter=st.lists(RESOURCES, max_size=3).map(tuple),
 )
@@ -88,7 +89,19 @@ def test_the_text_means_what_the_value_says(config: ModelConfig) -> None:
         "engine": config.engine,
         "precision": config.precision,
         "model_file": config.model_file,
-    } | ({"config_key": config.key} if config.key else {})
+    } | ({"config_key": config.key} if config.key else {}) | (
+        {"pad_requests": "true"} if config.padded and config.backend == PYTHON_BACKEND else {}
+    )
+
+
+@given(CONFIGS)
+def test_inputs_with_an_open_axis_may_be_ragged_where_our_runner_pads_them(
+    config: ModelConfig,
+) -> None:
+    parsed = text_format.Parse(render_pbtxt(config), pb.ModelConfig())
+    pads = config.padded and config.backend == PYTHON_BACKEND
+    ragged = [tensor.allow_ragged_batch for tensor in parsed.input]
+    assert ragged == [pads and -1 in spec.dims for spec in config.interface.inputs]
 
 
 @given(CONFIGS)

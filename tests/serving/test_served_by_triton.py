@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 from google.protobuf import text_format
-from models import joined_badly, linear, lookup, slow
+from models import WIDTH, joined_badly, linear, lookup, over_an_open_axis, slow, twice_as_long
 from pod import Pod, Sent, eventually, tensors
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
@@ -124,6 +124,47 @@ def test_a_bad_request_harms_no_other_in_its_batch(pod_of: PodOf) -> None:
     for number in (0, 2, 3):
         np.testing.assert_array_equal(answers[number], model.answers(requests[number])["y"])
     assert executions(pod)[1] - before == 1
+
+
+def of_length(size: int) -> dict[str, np.ndarray]:
+    """One row of random numbers."""
+    random = np.random.default_rng(size)
+    return {"x": random.standard_normal((1, size, WIDTH)).astype(np.float32)}
+
+
+@pytest.mark.parametrize("output", ["y", "double"])
+def test_requests_of_different_lengths_are_padded_into_one_batch(
+    pod_of: PodOf, output: str
+) -> None:
+    """Four rows fill the batch; each answer is as long as what was asked."""
+    model = over_an_open_axis("Sum")
+    pod = pod_of(model, queue_delay_microseconds=2_000_000, padded=True).started()
+    assert pod.probe().returncode == 0
+    _, before = executions(pod)
+    requests = [of_length(size) for size in (3, 1, 7, 5)]
+    for sent, got in zip(requests, Sent(pod, requests, output).answers, strict=True):
+        np.testing.assert_allclose(got, model.answers(sent)[output], rtol=1e-5, atol=1e-5)
+    assert executions(pod)[1] - before == 1
+
+
+def test_without_padding_a_batch_has_requests_of_one_length(pod_of: PodOf) -> None:
+    """In whatever order they come in: two lengths are two batches or more."""
+    model = over_an_open_axis("Mean")
+    pod = pod_of(model, queue_delay_microseconds=2_000_000).started()
+    _, before = executions(pod)
+    requests = [of_length(size) for size in (3, 3, 7, 7, 7, 7)]
+    for sent, got in zip(requests, Sent(pod, requests).answers, strict=True):
+        np.testing.assert_allclose(got, model.answers(sent)["y"], rtol=1e-5, atol=1e-5)
+    assert 2 <= executions(pod)[1] - before < len(requests)
+
+
+def test_answers_that_cannot_be_cut_back_are_asked_for_one_by_one(pod_of: PodOf) -> None:
+    """The open axis of the output has another size than the input's."""
+    model = twice_as_long()
+    pod = pod_of(model, queue_delay_microseconds=2_000_000, padded=True).started()
+    requests = [of_length(size) for size in (3, 1, 7, 5)]
+    for sent, got in zip(requests, Sent(pod, requests).answers, strict=True):
+        np.testing.assert_array_equal(got, model.answers(sent)["y"])
 
 
 def test_a_request_that_waits_too_long_is_refused_in_words(pod_of: PodOf) -> None:

@@ -9,12 +9,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from artifacts import read_manifest, write_files
-from models import linear
+from models import Model, linear, over_an_open_axis
 from pod import serving
 
 from modelservice_runtime.contract import exit_codes
@@ -31,17 +32,24 @@ SECONDS = "30"
 @pytest.fixture(scope="module")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """A Triton with the linear model in batches of 4, and whose model may be loaded anew."""
-    root = tmp_path_factory.mktemp("running")
-    artifact = write_files(linear(), root / "artifact")
+    with running(linear(), tmp_path_factory.mktemp("running")) as server:
+        yield server
+
+
+@contextmanager
+def running(model: Model, root: Path, **settings: Any) -> Iterator[Triton]:
+    """A Triton with a model in batches of 4; ``settings``: of its configuration."""
+    artifact = write_files(model, root / "artifact")
     manifest = read_manifest(artifact)
     config = serving(
         manifest.variants[0],
         name="tiny",
         backend=PYTHON_BACKEND,
         max_batch_size=4,
-        interface=linear().interface,
+        interface=model.interface,
         warmup_batch_sizes=warmup_sizes(4),
         warmup_inputs=manifest.sample_inputs,
+        **settings,
     )
     place = Place(
         name="tiny",
@@ -50,9 +58,9 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
         cores=frozenset(os.sched_getaffinity(0)),
         environment=os.environ,
     )
-    with Triton(place, Deadline.after(600, time.monotonic()), Interrupts()) as running:
-        running.serve(config)
-        yield running
+    with Triton(place, Deadline.after(600, time.monotonic()), Interrupts()) as server:
+        server.serve(config)
+        yield server
 
 
 def tune(triton: Triton, *words: str, model: str = "tiny") -> subprocess.CompletedProcess[str]:
@@ -98,6 +106,30 @@ def test_what_is_applied_stays(triton: Triton) -> None:
     policy = configuration(triton)["dynamic_batching"]["default_queue_policy"]
     assert policy["timeout_action"] == "REJECT"
     assert 0 < int(policy["default_timeout_microseconds"]) < 50_000
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_lengths_are_tuned_for_as_the_model_is_configured(tmp_path: Path, *, padded: bool) -> None:
+    """Somebody else's model is padded where its configuration says so."""
+    with running(over_an_open_axis("Sum"), tmp_path, padded=padded) as triton:
+        done = tune(
+            *(triton, "--lengths", "4:50,32:50"),
+            *("--json", str(tmp_path / "found.json"), "--report", str(tmp_path / "out")),
+        )
+        after = configuration(triton)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["padded"] is padded
+    assert [share["length"] for share in found["traffic"]["lengths"]] == [4, 32]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [row["length"] for row in report["lengths"]] == [4, 32]
+    assert after["input"][0]["allow_ragged_batch"] is padded
+
+
+def test_lengths_of_a_model_without_an_open_axis_are_refused(triton: Triton) -> None:
+    done = tune(triton, "--lengths", "4:50,32:50")
+    assert done.returncode == exit_codes.USER_ERROR
+    assert "--lengths: no input of the model has an open axis (x [4])" in done.stderr
 
 
 def test_a_model_that_is_not_there_is_named(triton: Triton) -> None:

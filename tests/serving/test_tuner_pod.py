@@ -14,17 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from artifacts import EXPORT, OPENVINO_FP32, Kind, Published, onnx_file, publish
-from models import Model, linear, same, slow
+from models import Model, at_most, linear, over_an_open_axis, same, slow
 from pod import eventually
 from tune_pod import TunePod, name_of, words_of
 
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, ServedSetting
-from modelservice_runtime.contract.traffic import TRACE, RowsShare, Traffic
+from modelservice_runtime.contract.traffic import TRACE, LengthShare, RowsShare, Traffic
 from modelservice_runtime.serve import shared_memory
 from modelservice_runtime.tuner import errors
 
@@ -43,7 +44,7 @@ def pod_for(tmp_path: Path) -> Iterator[PodFor]:
     """Makes the pod of a tune Job for a model."""
     made: list[TunePod] = []
 
-    def make(model: Model, kinds: Sequence[Kind] = (EXPORT,), **options: float) -> TunePod:
+    def make(model: Model, kinds: Sequence[Kind] = (EXPORT,), **options: Any) -> TunePod:
         artifact = publish(model, tmp_path, kinds)
         made.append(TunePod(root=tmp_path, uri=artifact.uri, digest=artifact.digest, **options))
         return made[-1]
@@ -258,6 +259,59 @@ def test_requests_of_several_sizes_are_measured_as_such(tune_pod: TunePod) -> No
     _, profile = tune_pod.tuned()
     assert profile.max_batch_size == 2  # a smaller one would refuse every second request
     assert profile.traffic.rows_per_request == shares
+
+
+LENGTHS = (
+    LengthShare(length=4, percent=40.0),
+    LengthShare(length=16, percent=30.0),
+    LengthShare(length=64, percent=30.0),
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "said"),
+    [
+        (
+            "Sum",
+            "padded into one batch",
+            "padded with zeros to length 64 are answered as they are alone",
+        ),
+        (
+            "Mean",
+            "equal lengths alone",
+            "a row of length 4 padded with zeros to 64 is answered otherwise than",
+        ),
+    ],
+)
+def test_requests_of_several_lengths_are_padded_where_the_model_s_answers_allow_it(
+    pod_for: PodFor, kind: str, how: str, said: str
+) -> None:
+    pod = pod_for(over_an_open_axis(kind), max_batch_size=8, traffic=Traffic(lengths=LENGTHS))
+    _, profile = pod.tuned()
+    assert profile.padded is (kind == "Sum")
+    assert profile.traffic.lengths == LENGTHS
+    (reason,) = [text for text in profile.reasons if "requests of different lengths" in text]
+    assert reason.startswith(f"requests of different lengths {how}: ")
+    assert said in reason
+    report = json.loads((pod.report / "report.json").read_text())
+    assert [row["length"] for row in report["lengths"]] == [4, 16, 64]
+    assert [row["batches"][-1] for row in report["lengths"]] == 3 * [profile.max_batch_size]
+    assert "Latency by batch and length" in (pod.report / "report.html").read_text()
+
+
+def test_lengths_of_a_model_without_an_open_axis_are_the_user_s_fault(tune_pod: TunePod) -> None:
+    tune_pod.traffic = Traffic(lengths=LENGTHS)
+    code, result = tune_pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.REQUEST_INVALID)
+    assert "spec.serving.traffic.lengths: no input of the model has an open axis" in result.message
+
+
+def test_a_length_that_the_model_does_not_take_is_named(pod_for: PodFor) -> None:
+    pod = pod_for(at_most(), traffic=Traffic(lengths=LENGTHS))
+    code, result = pod.tune()
+    assert (code, result.reason) == (exit_codes.USER_ERROR, errors.REQUEST_INVALID)
+    words = "spec.serving.traffic.lengths: the model does not answer a request of length 64: "
+    assert words in result.message
 
 
 def test_a_recorded_trace_is_what_is_tuned_for(tune_pod: TunePod) -> None:

@@ -18,6 +18,7 @@ class Asked:
     sent: float
     rows: int = 1
     level: int = 0
+    length: int = 0
     queued: float = 0.0
     latency: float = math.nan
 
@@ -36,6 +37,11 @@ class Executed:
         return sum(request.rows for request in self.requests)
 
     @property
+    def length(self) -> int:
+        """Of its longest request."""
+        return max(request.length for request in self.requests)
+
+    @property
     def finish(self) -> float:
         """When its answers go out."""
         return self.start + self.seconds
@@ -43,11 +49,16 @@ class Executed:
 
 #: (rows, number of the execution, other instances that execute, when it begins) → seconds.
 Duration = Callable[[int, int, int, float], float]
+#: (length of the longest request, rows) → how much longer it takes.
+Longer = Callable[[int, int], float]
 
 
 @dataclass(slots=True, kw_only=True)
 class Batcher:
-    """Instances and the queue before them. ``duration``: of an execution."""
+    """Instances and the queue before them. ``duration``: of an execution.
+
+    ``padded``: requests of different lengths may be one batch. ``longer``: by length.
+    """
 
     instances: int
     largest: int
@@ -55,6 +66,8 @@ class Batcher:
     delay: float = 0.0
     timeout: float = math.inf
     gap: float = 0.0
+    padded: bool = False
+    longer: Longer = lambda _length, _rows: 1.0
     done: list[Executed] = field(default_factory=list)
     _waiting: list[Asked] = field(default_factory=list)
     _idle_from: list[float] = field(default_factory=list)
@@ -76,11 +89,21 @@ class Batcher:
         return self.done
 
     def closed_loop(
-        self, clients: int, rows: Sequence[int], think: float, answers: int
+        self,
+        clients: int,
+        rows: Sequence[int],
+        think: float,
+        answers: int,
+        lengths: Sequence[int] = (0,),
     ) -> list[Executed]:
         """Each client sends its next request ``think`` after its answer, until all are there."""
         sending = [
-            Asked(number=client, sent=think * client / clients, rows=rows[client % len(rows)])
+            Asked(
+                number=client,
+                sent=think * client / clients,
+                rows=rows[client % len(rows)],
+                length=lengths[client % len(lengths)],
+            )
             for client in range(clients)
         ]
         sent, answered, now = clients, 0, 0.0
@@ -99,6 +122,7 @@ class Batcher:
                             number=request.number,
                             sent=execution.finish + think,
                             rows=rows[sent % len(rows)],
+                            length=lengths[sent % len(lengths)],
                         )
                     )
                     sent += 1
@@ -119,6 +143,7 @@ class Batcher:
             return None
         rows = sum(request.rows for request in batch)
         seconds = self.duration(rows, len(self.done), len(self._running), now)
+        seconds *= self.longer(max(request.length for request in batch), rows)
         execution = Executed(start=now, seconds=seconds, requests=tuple(batch))
         for request in batch:
             self._waiting.remove(request)
@@ -139,6 +164,8 @@ class Batcher:
         rows = 0
         for request in sorted(self._waiting, key=lambda one: one.level):  # stable: oldest first
             if rows + request.rows > self.largest:
+                return batch, True
+            if batch and not self.padded and request.length != batch[0].length:
                 return batch, True
             batch.append(request)
             rows += request.rows

@@ -24,6 +24,7 @@ from modelservice_runtime.tuner.errors import (
 )
 from modelservice_runtime.tuner.memory_plan import MIB
 from modelservice_runtime.tuner.memory_use import MemoryUse
+from modelservice_runtime.tuner.padding import Padding
 from modelservice_runtime.tuner.parsing import Measurement
 from modelservice_runtime.tuner.runs import Part, Run
 from modelservice_runtime.tuner.settings import Option, Setting
@@ -46,16 +47,16 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """Of requests: when each was sent, and its rows."""
+    """Of requests: when each was sent, its rows and its length."""
 
     start: float
     seconds: float
-    requests: tuple[tuple[float, int], ...]
+    requests: tuple[tuple[float, int, int], ...]
 
     @property
     def rows(self) -> int:
         """Of all its requests."""
-        return sum(rows for _, rows in self.requests)
+        return sum(rows for _, rows, _ in self.requests)
 
     @property
     def finish(self) -> float:
@@ -74,6 +75,8 @@ class FakeTriton:
     ``truth``: of executions. ``contention``: by how much one is slower for each other that
     executes. ``scatter``: of executions; ``drift``: of the machine from moment to moment.
     ``exports``: every latency is known; ``counts``: Triton says what it executed.
+    ``longer``: by how much executions take longer by the length of their longest request; ``pads``:
+    variants whose requests may be padded, and from when they were asked are.
     ``stretched``: how much longer than it should the load generator takes to send all.
     ``refused``: settings that Triton does not load. ``dies_at``: runs in which it dies, by number;
     ``fails_at``: in which the load generator has no figures.
@@ -87,6 +90,9 @@ class FakeTriton:
     stretched: float = 1.0
     exports: bool = True
     counts: bool = True
+    longer: Callable[[int], float] = lambda _: 1.0
+    pads: frozenset[str] = frozenset()
+    padded: set[str] = field(default_factory=set)
     refused: Callable[[Setting], bool] = lambda _: False
     dies_at: frozenset[int] = frozenset()
     killed: bool = False
@@ -117,6 +123,13 @@ class FakeTriton:
             self.served.append(setting)
         if deadline.remaining(self.clock.now) == 0.0:
             raise TooLate("time was up before the model was loaded")
+
+    def padding(self, setting: Setting, deadline: Deadline) -> Padding:
+        """See ``bench.Server``."""
+        self.serve(setting, deadline)
+        variant = setting.option.variant
+        self.padded |= {variant} & self.pads
+        return Padding(allowed=variant in self.padded, why="it was asked")
 
     def check_alive(self) -> None:
         """See ``bench.Server``."""
@@ -157,8 +170,11 @@ class FakeTriton:
         self.readings = _readings(done)
         return self._measured(done, run)
 
-    def _seconds(self, rows: int, together: int, moment: dict[int, float], now: float) -> float:
+    def _seconds(
+        self, rows: int, together: int, moment: dict[int, float], now: float, length: int = 0
+    ) -> float:
         alone = self.truth(self.served[-1].option, rows) * (1 + self.contention * together)
+        alone *= self.longer(length)
         slot = int(now / WINDOW)
         if slot not in moment:
             moment[slot] = float(np.exp(self.drift * self._random.standard_normal()))
@@ -170,8 +186,8 @@ class FakeTriton:
         moment: dict[int, float] = {}
         now, done = 0.0, []
         while len(done) < part.requests or (not part.requests and now < duration):
-            seconds = self._seconds(part.batch, 0, moment, now)
-            done.append(Execution(now, seconds, ((now, part.batch),)))
+            seconds = self._seconds(part.batch, 0, moment, now, part.length)
+            done.append(Execution(now, seconds, ((now, part.batch, part.length),)))
             now += seconds + self.overhead
         return done
 
@@ -182,17 +198,16 @@ class FakeTriton:
         for _ in range(setting.option.instances):
             now = 0.0
             while now < duration:
-                seconds = self._seconds(
-                    many * part.batch, setting.option.instances - 1, moment, now
-                )
+                together = setting.option.instances - 1
+                seconds = self._seconds(many * part.batch, together, moment, now, part.length)
                 waited = max(0.0, now - seconds)
-                done.append(Execution(now, seconds, ((waited, part.batch),) * many))
+                done.append(Execution(now, seconds, ((waited, part.batch, part.length),) * many))
                 now += seconds
         return done
 
     def _at_their_times(self, run: Run) -> list[Execution]:
         coming = sorted(
-            (float(at) / 1e6 * self.stretched, part.batch)
+            (float(at) / 1e6 * self.stretched, part.batch, part.length)
             for part in run.parts
             for at in np.cumsum(part.intervals)
         )
@@ -208,24 +223,27 @@ class FakeTriton:
                 if end == len(coming) or coming[end][0] > latest:
                     now = latest
                     break
-                at, more = coming[end]
+                at, more, length = coming[end]
                 now = max(now, at)
                 if rows + more > setting.max_batch_size:
                     break
+                if setting.option.variant not in self.padded and length != coming[head][2]:
+                    break
                 rows, end = rows + more, end + 1
             together = sum(1 for other, until in enumerate(free) if other != place and until > now)
-            seconds = self._seconds(rows, together, moment, now)
+            longest = max(length for _, _, length in coming[head:end])
+            seconds = self._seconds(rows, together, moment, now, longest)
             done.append(Execution(now, seconds, tuple(coming[head:end])))
             free[place], head = now + seconds, end
         return done
 
     def _measured(self, done: Sequence[Execution], run: Run) -> Measurement:
         answers = sorted(
-            (at, (one.finish - at + self.overhead) * 1000, rows)
+            (at, (one.finish - at + self.overhead) * 1000, rows, length)
             for one in done
-            for at, rows in one.requests
+            for at, rows, length in one.requests
         )
-        latencies = [ms for _, ms, _ in answers]
+        latencies = [ms for _, ms, _, _ in answers]
         percents = {name: float(np.percentile(latencies, name)) for name in (50, 90, 95, 99)}
         spent = max(one.finish for one in done)
         known = run.open_loop and self.exports
@@ -235,8 +253,9 @@ class FakeTriton:
             requests=len(latencies),
             delayed_percent=0.0 if self.stretched < 1.05 else 90.0,
             latencies_ms=tuple(latencies) if known else (),
-            sent_ns=tuple(round(at * 1e9) for at, _, _ in answers) if known else (),
-            sent_rows=tuple(rows for _, _, rows in answers) if known else (),
+            sent_ns=tuple(round(at * 1e9) for at, _, _, _ in answers) if known else (),
+            sent_rows=tuple(rows for _, _, rows, _ in answers) if known else (),
+            sent_lengths=tuple(length for *_, length in answers) if known else (),
         )
 
 
@@ -273,8 +292,8 @@ def _readings(done: Sequence[Execution]) -> list[Counters]:
             known = executions.get(one.rows, (0, 0))
             executions[one.rows] = (known[0] + 1, known[1] + round(one.seconds * 1e9))
             requests += len(one.requests)
-            request_ns += round(sum(one.finish - sent for sent, _ in one.requests) * 1e9)
-            queue_ns += round(sum(one.start - sent for sent, _ in one.requests) * 1e9)
+            request_ns += round(sum(one.finish - sent for sent, _, _ in one.requests) * 1e9)
+            queue_ns += round(sum(one.start - sent for sent, _, _ in one.requests) * 1e9)
             rows += one.rows
         found.append(
             Counters(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.contract.traffic import SINGLE_ROWS, RowsShare
+from modelservice_runtime.contract.traffic import SINGLE_ROWS, LengthShare, RowsShare
 from modelservice_runtime.tuner.simulation.arrivals import (
     Source,
     Trace,
@@ -200,3 +200,36 @@ def test_whatever_pauses_a_trace_has_its_replay_has_the_rate(
     assert len(arrival) == pytest.approx(count, abs=6 * count**0.5)
     assert arrival[0] >= 0
     assert arrival[-1] <= count / rate * 1.001
+
+
+LENGTHS = (LengthShare(length=16, percent=75.0), LengthShare(length=128, percent=25.0))
+
+
+@pytest.mark.parametrize("trace", [None, parse_trace(GOOD)])
+def test_lengths_come_in_their_shares_and_the_same_each_time(trace: Trace | None) -> None:
+    source = Source(rows_per_request=SINGLE_ROWS, trace=trace, lengths=LENGTHS)
+    found, again = source.at(50.0, 4000, seed=3), source.at(50.0, 4000, seed=3)
+    assert found.length is not None
+    assert again.length is not None
+    np.testing.assert_array_equal(found.length, again.length)
+    assert len(found.length) == len(found.arrival)
+    assert float(np.mean(found.length == 16)) == pytest.approx(0.75, abs=0.03)
+    assert set(np.unique(found.length).tolist()) == {16, 128}
+
+
+def test_lengths_change_neither_times_nor_rows() -> None:
+    plain, long = (
+        Source(rows_per_request=MIXED.rows_per_request, lengths=lengths).at(50.0, 500)
+        for lengths in ((), LENGTHS)
+    )
+    assert plain.length is None
+    np.testing.assert_array_equal(plain.arrival, long.arrival)
+    np.testing.assert_array_equal(plain.rows, long.rows)
+
+
+def test_a_source_of_one_length_has_no_other() -> None:
+    source = Source(rows_per_request=SINGLE_ROWS, lengths=LENGTHS)
+    climbing = source.of_length(128).climbing((10.0, 20.0), 50)
+    assert climbing.length is not None
+    assert climbing.length.tolist() == [128] * 50
+    assert source.of_length(0).at(10.0, 50).length is None

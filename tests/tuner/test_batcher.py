@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from modelservice_runtime.contract.traffic import SINGLE_ROWS
 from modelservice_runtime.tuner.simulation import kernels
 from modelservice_runtime.tuner.simulation.arrivals import Requests, Source
+from modelservice_runtime.tuner.simulation.by_length import ByLength
 from modelservice_runtime.tuner.simulation.capacity import Goal, carried, throughput
 from modelservice_runtime.tuner.simulation.outcomes import Batching, closed_loop, open_loop
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
@@ -26,14 +27,18 @@ ONE = Batching(instances=1, max_batch=4)
 
 
 def requests(
-    arrival: Sequence[float], rows: Sequence[int] = (), level: Sequence[int] = ()
+    arrival: Sequence[float],
+    rows: Sequence[int] = (),
+    level: Sequence[int] = (),
+    length: Sequence[int] = (),
 ) -> Requests:
-    """Single rows of the one level, unless said."""
+    """Single rows of the one level, and of no length, unless said."""
     many = len(arrival)
     return Requests(
         arrival=np.array(arrival, dtype=float),
         rows=np.array(rows or [1] * many, dtype=np.int64),
         level=np.array(level or [0] * many, dtype=np.int64),
+        length=np.array(length, dtype=np.int64) if length else None,
     )
 
 
@@ -132,6 +137,8 @@ def test_executions_take_the_factors_of_their_distribution() -> None:
 
 TIMES = st.integers(0, 60)
 SIXTEENTHS = 16.0
+#: By how much executions are longer for the lengths of a case.
+LONGER = (1.0, 2.0, 8.0)
 
 
 @st.composite
@@ -156,6 +163,8 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
         "timeout": delay + draw(st.sampled_from([0.0, 10 / SIXTEENTHS, math.inf])),
         "clients": draw(st.integers(1, 8)),
         "think": draw(st.sampled_from([0, 0, 7])) / SIXTEENTHS,
+        "length": draw(st.none() | st.lists(st.integers(0, 2), min_size=many, max_size=many)),
+        "padded": draw(st.booleans()),
     }  # fmt: skip
 
 
@@ -175,13 +184,31 @@ def reference(case: dict[str, Any]) -> Batcher:
         delay=case["delay"],
         timeout=case["timeout"],
         gap=case["gap"],
+        padded=case["padded"],
+        longer=lambda length, _: LONGER[length] if case["length"] else 1.0,
     )
+
+
+def lengths_of(case: dict[str, Any]) -> np.ndarray | None:
+    """Of the requests, if they have several."""
+    return np.array(case["length"], dtype=np.int64) if case["length"] else None
+
+
+def times(case: dict[str, Any]) -> np.ndarray:
+    """By length and batch size."""
+    table: np.ndarray = np.array(case["table"])
+    return np.array(LONGER if case["length"] else (1.0,))[:, None] * table
+
+
+def counting(case: dict[str, Any]) -> np.ndarray:
+    """Room for as many kinds of executions."""
+    return np.zeros(times(case).shape, np.int64)
 
 
 def shared(case: dict[str, Any]) -> tuple[Any, ...]:
     """What both loops take alike."""
     return (
-        np.array(case["table"]),
+        times(case),
         np.array(case["spread"]),
         np.array(case["draws"], dtype=np.int64) % len(case["spread"]),
         np.array(case["contention"][: case["instances"]]),
@@ -191,18 +218,20 @@ def shared(case: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def by_open_kernel(kernel: Any, case: dict[str, Any]) -> tuple[list[float], list[int]]:
-    """Latencies, and executions by batch size."""
+def by_open_kernel(kernel: Any, case: dict[str, Any]) -> tuple[list[float], list[Any]]:
+    """Latencies, and executions by length and batch size."""
     many = len(case["arrival"])
     level = np.array(case["level"])
     counts = np.bincount(level, minlength=3)
     order = np.zeros((3, many), np.int64)
     for number in range(3):
         order[number, : counts[number]] = np.flatnonzero(level == number)
-    latency, executions = np.zeros(many), np.zeros(len(case["table"]), np.int64)
+    latency, executions = np.zeros(many), counting(case)
     kernel(
         np.array(case["arrival"]) / SIXTEENTHS,
         np.array(case["rows"], dtype=np.int64),
+        lengths_of(case),
+        case["padded"],
         order,
         counts,
         *shared(case),
@@ -213,9 +242,13 @@ def by_open_kernel(kernel: Any, case: dict[str, Any]) -> tuple[list[float], list
     return latency.tolist(), executions.tolist()
 
 
-def sizes(case: dict[str, Any], batcher: Batcher) -> list[int]:
-    """Executions by batch size."""
-    return np.bincount([one.rows for one in batcher.done], minlength=len(case["table"])).tolist()  # type: ignore[no-any-return]
+def kinds(case: dict[str, Any], batcher: Batcher) -> list[Any]:
+    """Executions by length and batch size."""
+    counted = counting(case)
+    for one in batcher.done:
+        counted[one.length, one.rows] += 1
+    found: list[Any] = counted.tolist()
+    return found
 
 
 @settings(max_examples=200)
@@ -223,13 +256,19 @@ def sizes(case: dict[str, Any], batcher: Batcher) -> list[int]:
 def test_the_compiled_open_loop_is_the_plain_one(case: dict[str, Any]) -> None:
     batcher = reference(case)
     asked = [
-        Asked(number=number, sent=at / SIXTEENTHS, rows=rows, level=level)
-        for number, (at, rows, level) in enumerate(
-            zip(case["arrival"], case["rows"], case["level"], strict=True)
+        Asked(number=number, sent=at / SIXTEENTHS, rows=rows, level=level, length=length)
+        for number, (at, rows, level, length) in enumerate(
+            zip(
+                case["arrival"],
+                case["rows"],
+                case["level"],
+                case["length"] or [0] * len(case["rows"]),
+                strict=True,
+            )
         )
     ]
     batcher.open_loop(asked)
-    expected = [one.latency for one in asked], sizes(case, batcher)
+    expected = [one.latency for one in asked], kinds(case, batcher)
     assert by_open_kernel(kernels.open_loop, case) == expected
 
 
@@ -245,9 +284,10 @@ ANSWERS = 30
 
 def by_closed_kernel(kernel: Any, case: dict[str, Any]) -> list[float]:
     """Latencies in the order of the executions."""
-    latency, executions = np.zeros(ANSWERS), np.zeros(len(case["table"]), np.int64)
+    latency, executions = np.zeros(ANSWERS), counting(case)
     rows = np.array(case["rows"], dtype=np.int64)
-    kernel(case["clients"], case["think"], rows, *shared(case), latency, executions)
+    asked = rows, lengths_of(case), case["padded"]
+    kernel(case["clients"], case["think"], *asked, *shared(case), latency, executions)
     found: list[float] = latency.tolist()
     return found
 
@@ -256,7 +296,8 @@ def by_closed_kernel(kernel: Any, case: dict[str, Any]) -> list[float]:
 @given(cases())
 def test_the_compiled_closed_loop_is_the_plain_one(case: dict[str, Any]) -> None:
     batcher = reference({**case, "timeout": math.inf})
-    batcher.closed_loop(case["clients"], case["rows"], case["think"], ANSWERS)
+    lengths = case["length"] or [0]
+    batcher.closed_loop(case["clients"], case["rows"], case["think"], ANSWERS, lengths)
     expected = [
         one.latency
         for execution in batcher.done
@@ -270,6 +311,41 @@ def test_the_compiled_closed_loop_is_the_plain_one(case: dict[str, Any]) -> None
 def test_the_compiled_closed_loop_does_what_its_source_says(case: dict[str, Any]) -> None:
     compiled = by_closed_kernel(kernels.closed_loop, case)
     assert compiled == by_closed_kernel(kernels._closed_loop, case)
+
+
+#: Lengths 10 and 20, of which the longer take twice as long.
+LENGTHS = ByLength(
+    lengths=(10, 20), shares=(0.5, 0.5), batches=(1,), factors=((1.0,), (2.0,)), padded=True
+)
+
+
+def test_padded_requests_are_one_batch_and_take_the_time_of_the_longest() -> None:
+    service = replace(SERVICE, by_length=LENGTHS)
+    assert finishes(ONE, [0.0] * 3, service, length=[10, 20, 10]) == [26.0] * 3
+    assert finishes(ONE, [0.0] * 3, service, length=[10, 10, 10]) == [13.0] * 3
+
+
+def test_a_request_of_another_length_closes_the_batch_where_they_are_not_padded() -> None:
+    """As Triton's batcher does it, whatever the delay; one that comes later does not jump ahead."""
+    service = replace(SERVICE, by_length=replace(LENGTHS, padded=False))
+    found = finishes(replace(ONE, delay=90.0), [0.0] * 4, service, length=[10, 10, 20, 10])
+    # Two short ones, the long one alone, and the last one when its delay is over.
+    assert found == [12.0, 12.0, 34.0, 101.0]
+
+
+def test_executions_are_counted_by_length_and_batch_size() -> None:
+    service = replace(SERVICE, by_length=LENGTHS)
+    outcome = open_loop(service, ONE, requests([0.0] * 5, length=[10, 10, 20, 10, 10]))
+    assert outcome.by_kind.tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1]]
+    assert outcome.executions.tolist() == [0, 1, 0, 0, 1]
+
+
+def test_clients_that_wait_have_lengths_too() -> None:
+    service = replace(SERVICE, by_length=replace(LENGTHS, padded=False))
+    lengths: np.ndarray = np.array([10, 20])
+    outcome = closed_loop(service, ONE, 2, np.array([1, 1]), 8, lengths=lengths)
+    assert outcome.by_kind[:, 1].sum() == outcome.by_kind.sum()
+    assert outcome.by_kind[:, 1].min() >= 4
 
 
 SINGLE = Source(rows_per_request=SINGLE_ROWS)

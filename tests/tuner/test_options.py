@@ -10,11 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.contract.traffic import CLOSED_LOOP, POISSON, TRACE, RowsShare
+from modelservice_runtime.contract.traffic import (
+    CLOSED_LOOP,
+    POISSON,
+    TRACE,
+    LengthShare,
+    RowsShare,
+)
 from modelservice_runtime.tuner import __main__ as program
 from modelservice_runtime.tuner import command
 from modelservice_runtime.tuner.errors import TRACE_INVALID, UserError
-from modelservice_runtime.tuner.options import add_arguments, rows_per_request
+from modelservice_runtime.tuner.options import add_arguments, lengths, rows_per_request
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.running_server import THREADS, RunningServer
 from modelservice_runtime.tuner.settings import Option, Setting
@@ -61,6 +67,31 @@ def test_rows_are_read_with_their_shares() -> None:
 def test_bad_rows_are_named(text: str, words: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=words):
         rows_per_request(text)
+
+
+def test_lengths_are_read_with_their_shares() -> None:
+    assert lengths("64") == (LengthShare(length=64, percent=100.0),)
+    assert lengths("128:40,16:60") == (
+        LengthShare(length=16, percent=60.0),
+        LengthShare(length=128, percent=40.0),
+    )
+    assert asked("--lengths", "16:60,128:40").traffic.lengths == lengths("16:60,128:40")
+    assert asked().traffic.lengths == ()
+    assert asked("--lengths", "16:60,128:40").curve_length == 128
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("long", "'long' is not LENGTH:PERCENT"),
+        ("0", "length and percents must be positive"),
+        ("16:80,128:30", "do not add up to 100"),
+        ("16:50,16:50", "each length may be there once"),
+    ],
+)
+def test_bad_lengths_are_named(text: str, words: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=words):
+        lengths(text)
 
 
 @given(st.text())
@@ -200,6 +231,11 @@ def test_where_a_size_may_vary_the_numbers_of_a_row_are_not_known(
     inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], expected: int
 ) -> None:
     assert command.numbers_per_row({"input": inputs, "output": outputs}) == expected
+
+
+def test_open_axes_are_as_long_as_the_longest_request_that_was_said() -> None:
+    config = {"input": [tensor(-1, 3)], "output": [tensor(-1), tensor(2)]}
+    assert command.numbers_per_row(config, 8) == 34
 
 
 CONFIG: dict[str, Any] = {

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tuning_values import candidate, executions, setting, trial, tune_request, tuned
+from tuning_values import (
+    SERVICE,
+    candidate,
+    executions,
+    question,
+    setting,
+    trial,
+    tune_request,
+    tuned,
+)
 
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, MemoryPlan, Profile
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, TuneResult
+from modelservice_runtime.contract.traffic import LengthShare
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
 from modelservice_runtime.tuner.finding_capacity import Capacity
 from modelservice_runtime.tuner.knobs import Knob, Place, decide, knobs
+from modelservice_runtime.tuner.length_factors import LengthFactors, by_length
 from modelservice_runtime.tuner.memory_plan import MIB
 from modelservice_runtime.tuner.outcome import Tuned
+from modelservice_runtime.tuner.padding import Padding
+from modelservice_runtime.tuner.reporting import report_of
 from modelservice_runtime.tuner.results import failed, profile_of, shortened, succeeded
+from modelservice_runtime.tuner.search import batching_of, simulate
 from modelservice_runtime.tuner.settings import Setting
+from modelservice_runtime.tuner.simulation.outcomes import open_loop
 
 REQUEST = tune_request()
 FOUND = tuned()
@@ -161,3 +177,62 @@ def test_a_missed_objective_has_no_queue_timeout_and_its_own_reason() -> None:
     assert succeeded(REQUEST, found, made).reason == "ObjectiveMissed"
     assert not made.objective_met
     assert made.queue_timeout_microseconds == 0
+
+
+LENGTHS = (LengthShare(length=10, percent=75.0), LengthShare(length=40, percent=25.0))
+
+
+def with_lengths(*, padded: bool) -> Tuned:
+    """Executions of length 10 take half as long."""
+    asked = question(lengths=LENGTHS)
+    factors = LengthFactors(batches=(1,), rows={10: (0.5,), 40: (1.0,)})
+    lengths = by_length(factors, asked.traffic, padded=padded)
+    service = replace(SERVICE, by_length=lengths)
+    chosen = simulate(setting(8, 2), service, asked, lambda _: (300 * MIB, ""))
+    capacity = Capacity(rows_per_second=300.0, latency_ms=31.0, candidate=chosen)
+    found = Padding(allowed=padded, why="it was asked")
+    return tuned(question=asked, chosen=chosen, capacity=capacity, padding={"a": found})
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_the_profile_s_times_are_the_mean_over_what_is_executed_together(*, padded: bool) -> None:
+    """As Triton counts them: whoever compares a pod with the profile finds no difference."""
+    found = with_lengths(padded=padded)
+    measured = profile(found)
+    assert measured.padded is padded
+    candidate_ = found.capacity.candidate
+    requests = found.question.source.at(300.0, 20_000, seed=1)
+    outcome = open_loop(candidate_.service, batching_of(candidate_.setting), requests)
+    table = dict(enumerate(candidate_.service.means(outcome.by_kind, 8) * 1000))
+    for point in measured.service:
+        seen = outcome.executions[point.batch]
+        if seen > 200:
+            assert point.milliseconds == pytest.approx(table[point.batch], rel=0.1)
+        assert 0.5 <= point.milliseconds / (1000 * SERVICE.of(point.batch)) <= 1.0
+
+
+def test_padding_has_its_sentence() -> None:
+    for padded, value in ((True, "padded into one batch"), (False, "equal lengths alone")):
+        found = with_lengths(padded=padded)
+        (knob,) = [
+            knob
+            for knob in knobs(found, decide(found, PLACE), PLACE)
+            if knob.name == "requests of different lengths"
+        ]
+        assert (knob.value, knob.why) == (value, "it was asked")
+    names = [knob.name for knob in knobs(FOUND, decide(FOUND, PLACE), PLACE)]
+    assert "requests of different lengths" not in names
+
+
+def test_the_report_has_times_by_batch_and_length() -> None:
+    found = with_lengths(padded=True)
+    decided = decide(found, PLACE)
+    given_ = {"title": "t", "created_at": "now", "hardware": "h"}
+    report = report_of(found, decided, knobs(found, decided, PLACE), PLAN, **given_)
+    assert [(row.length, row.percent, row.batches[-1]) for row in report.lengths] == [
+        (10, 75.0, 8),
+        (40, 25.0, 8),
+    ]
+    short, long = (row.milliseconds for row in report.lengths)
+    assert short == pytest.approx(tuple(value / 2 for value in long))
+    assert report_of(FOUND, decided, (), PLAN, **given_).lengths == ()

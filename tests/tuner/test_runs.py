@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.contract.traffic import SINGLE_ROWS, RowsShare
+from modelservice_runtime.contract.traffic import SINGLE_ROWS, LengthShare, RowsShare
 from modelservice_runtime.tuner import runs
 from modelservice_runtime.tuner.deadline import RESERVE_SECONDS, Deadline
 from modelservice_runtime.tuner.simulation.arrivals import Requests, Source
@@ -133,3 +133,24 @@ def test_a_part_of_the_search_ends_before_all_of_it(
     deadline = Deadline.after(duration, began)
     part, search = deadline.for_search(share), deadline.for_search()
     assert began < part.end <= search.end < deadline.end
+
+
+def test_requests_of_each_size_and_length_come_from_a_load_generator_of_their_own() -> None:
+    lengths = (LengthShare(length=16, percent=60.0), LengthShare(length=128, percent=40.0))
+    requests = Source(rows_per_request=MIXED.rows_per_request, lengths=lengths).at(100.0, 400)
+    assert requests.length is not None
+    run = runs.open_loop(requests)
+    assert [(part.batch, part.length) for part in run.parts] == [
+        (1, 16), (1, 128), (8, 16), (8, 128),
+    ]  # fmt: skip
+    assert sum(part.requests for part in run.parts) == 400
+    for part in run.parts:
+        own = (requests.rows == part.batch) & (requests.length == part.length)
+        ends = np.cumsum(part.intervals) / 1e6
+        np.testing.assert_allclose(ends, requests.arrival[own], atol=1e-3)
+
+
+def test_runs_of_one_kind_say_their_length() -> None:
+    made = (runs.probe(16), runs.lone(1, 2.0, 16), runs.closed(4, 2.0, 1, 16))
+    assert [part.length for run in made for part in run.parts] == [16, 16, 16]
+    assert [part.length for part in runs.lone(1, 2.0).parts] == [0]

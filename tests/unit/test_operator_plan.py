@@ -12,6 +12,7 @@ from operator_samples import NOW
 
 from modelservice_operator.api import names
 from modelservice_operator.api.spec import Resources, Store
+from modelservice_operator.plan import keys
 from modelservice_operator.plan.jobs import Finished, Paused, Running, Start, next_step
 from modelservice_operator.plan.keys import build_key, tuning_key
 from modelservice_operator.plan.observed import RUNNING, ConfigMapSeen
@@ -36,7 +37,7 @@ from modelservice_runtime.contract.requests import (
     SourceRequest,
 )
 from modelservice_runtime.contract.results import REJECTED, BuildResult, VariantSummary
-from modelservice_runtime.contract.traffic import Traffic
+from modelservice_runtime.contract.traffic import LengthShare, Traffic
 
 SETTINGS = samples.settings()
 RUNTIME = SETTINGS.runtimes["triton"]
@@ -186,12 +187,33 @@ def test_the_tuning_key_follows_the_goal_and_the_artifact() -> None:
 
 def test_the_tuning_key_follows_the_traffic() -> None:
     spec, runtime = samples.spec(), SETTINGS.runtimes["triton"]
-    keys = {
+    found = {
         tuning_key(samples.spec(serving=samples.serving(traffic=traffic)), runtime, "sha256:a")
-        for traffic in (Traffic(), Traffic(rows_per_second=9.0), Traffic(repeated_percent=9.0))
+        for traffic in (
+            Traffic(),
+            Traffic(rows_per_second=9.0),
+            Traffic(repeated_percent=9.0),
+            Traffic(lengths=(LengthShare(length=16, percent=100.0),)),
+        )
     }
-    assert len(keys) == 3
-    assert tuning_key(spec, runtime, "sha256:a") in keys, "nothing said is the default"
+    assert len(found) == 4
+    assert tuning_key(spec, runtime, "sha256:a") in found, "nothing said is the default"
+
+
+def test_a_traffic_without_lengths_has_the_key_that_it_had_before_there_were_any() -> None:
+    """A newer operator tunes nothing again by itself."""
+    lengths = (LengthShare(length=16, percent=100.0),)
+    before = {
+        "arrivals": "Poisson",
+        "rowsPerSecond": 0.0,
+        "rowsPerRequest": [{"rows": 1, "percent": 100.0}],
+        "repeatedPercent": 0.0,
+        "concurrency": 0,
+        "traceUri": "",
+    }
+    assert keys._words_of(Traffic()) == before
+    said = before | {"lengths": [{"length": 16, "percent": 100.0}]}
+    assert keys._words_of(Traffic(lengths=lengths)) == said
 
 
 def plan_with(**children: object) -> Plan:
@@ -408,6 +430,17 @@ def test_what_was_measured_with_cache_and_graphs_is_served_with_them() -> None:
     untuned = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec())
     assert untuned is not None
     assert (untuned.config.response_cache, untuned.config.cuda_graphs) == (False, False)
+
+
+def test_requests_are_padded_where_the_tuning_said_so() -> None:
+    measured = samples.profile("sha256:new", padded=True)
+    version = dataclasses.replace(NEW_TUNED, profile=measured)
+    plan = plan_serving("tiny", version, runtime=RUNTIME, spec=samples.spec())
+    assert plan is not None
+    assert plan.config.padded
+    untuned = plan_serving("tiny", NEW, runtime=RUNTIME, spec=samples.spec())
+    assert untuned is not None
+    assert not untuned.config.padded
 
 
 def test_pods_stay_as_they_are_where_the_runtime_runs_no_variant_at_all() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelservice_operator.api.spec import parse_spec
 from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.fields import SpecError
-from modelservice_runtime.contract.traffic import ARRIVALS, RowsShare, Traffic
+from modelservice_runtime.contract.traffic import ARRIVALS, LengthShare, RowsShare, Traffic
 
 
 def parsed(traffic: Any, **serving: Any) -> Traffic:
@@ -27,6 +27,11 @@ def shares(*pairs: tuple[int, str]) -> list[dict[str, Any]]:
     return [{"rows": rows, "percent": percent} for rows, percent in pairs]
 
 
+def lengths(*pairs: tuple[int, str]) -> list[dict[str, Any]]:
+    """``lengths`` of (length, percent)."""
+    return [{"length": length, "percent": percent} for length, percent in pairs]
+
+
 def test_with_nothing_said_clients_are_independent_and_send_single_rows() -> None:
     assert parse_spec(samples.MINIMAL_SPEC).serving.traffic == Traffic()
     assert parsed({}) == Traffic()
@@ -38,11 +43,13 @@ def test_everything_that_is_said_is_kept() -> None:
         "rowsPerSecond": "250.5",
         "rowsPerRequest": shares((16, "25"), (1, "75")),
         "repeatedPercent": "12.5",
+        "lengths": lengths((128, "40"), (16, "60")),
     }
     assert parsed(given_) == Traffic(
         rows_per_second=250.5,
         rows_per_request=(RowsShare(rows=1, percent=75.0), RowsShare(rows=16, percent=25.0)),
         repeated_percent=12.5,
+        lengths=(LengthShare(length=16, percent=60.0), LengthShare(length=128, percent=40.0)),
     )
     assert parsed(given_).mean_rows == 4.75
 
@@ -96,6 +103,28 @@ def test_each_kind_of_arrivals_has_its_own_field() -> None:
             "traffic.rowsPerRequest[0].rows",
             "17 is more than spec.serving.maxBatchSize 16; raise that",
         ),
+        ({"lengths": []}, "traffic.lengths", "1 to 8 shares"),
+        (
+            {"lengths": lengths((16, "50"), (16, "50"))},
+            "traffic.lengths",
+            "each length may be there once",
+        ),
+        (
+            {"lengths": lengths((16, "60"), (128, "41"))},
+            "traffic.lengths",
+            "must add up to 100, but give 101",
+        ),
+        (
+            {"lengths": lengths((0, "100"))},
+            "traffic.lengths[0].length",
+            "not between 1 and 1048576",
+        ),
+        (
+            {"lengths": [{"length": 16}]},
+            "traffic.lengths[0].percent",
+            "required",
+        ),
+        ({"lengths": "long"}, "traffic.lengths", "expected a list"),
         ({"rowsPerRequest": [3]}, "traffic.rowsPerRequest[0]", "expected an object"),
     ],
     ids=str,
@@ -104,6 +133,14 @@ def test_what_is_wrong_is_named_and_said(traffic: Any, field: str, words: str) -
     with pytest.raises(SpecError, match=words) as caught:
         parsed(traffic)
     assert caught.value.field == f"spec.serving.{field}"
+
+
+def test_the_length_at_a_percentile_is_what_so_many_requests_do_not_exceed() -> None:
+    traffic = parsed({"lengths": lengths((128, "1"), (16, "59"), (64, "40"))})
+    assert [traffic.length_at(percentile) for percentile in (50, 59, 90, 99, 99.9)] == [
+        16, 16, 64, 64, 128,
+    ]  # fmt: skip
+    assert Traffic().length_at(99) == 0
 
 
 def test_requests_may_be_as_large_as_the_largest_batch() -> None:

@@ -11,10 +11,10 @@ import tuning_reports
 from page_tree import PageTree
 from tuning_reports import HOSTILE, REPORTS, make_report, setting
 
-from modelservice_runtime.contract.traffic import Traffic
+from modelservice_runtime.contract.traffic import LengthShare, Traffic
 from modelservice_runtime.pages.figures import NOTHING
 from modelservice_runtime.tuner.report import TuningReport
-from modelservice_runtime.tuner.report.document import MemoryPart, MemoryView
+from modelservice_runtime.tuner.report.document import LengthView, MemoryPart, MemoryView
 from modelservice_runtime.tuner.report.page import page
 
 SHOWN = HOSTILE.replace("\x00", "\ufffd").replace("\x1b", "\ufffd")
@@ -232,10 +232,26 @@ def test_a_hostile_name_is_shown_and_not_run() -> None:
         (Traffic(arrivals="ClosedLoop", concurrency=8), "closed loop of 8 requests at a replica"),
         (Traffic(arrivals="Trace", trace_uri="s3://a/b.csv"), "as recorded in s3://a/b.csv"),
         (Traffic(rows_per_request=()), "requests of unknown size"),
+        (
+            Traffic(lengths=(LengthShare(length=16, percent=75.0),)),
+            "single rows; lengths 16 (75 %)",
+        ),
     ],
 )
 def test_the_traffic_is_said_in_words(traffic: Traffic, words: str) -> None:
     assert words in PageTree(page(make_report(traffic=traffic))).text
+
+
+def test_latency_by_batch_and_length_is_a_table_where_there_are_lengths() -> None:
+    rows = tuple(
+        LengthView(length=length, percent=50.0, batches=(1, 8), milliseconds=(ms, 4 * ms))
+        for length, ms in ((16, 1.5), (128, 6.0))
+    )
+    whole = page(make_report(lengths=rows))
+    assert "<h2>Latency by batch and length</h2>" in whole
+    words = PageTree(whole).text
+    assert all(word in words for word in ("batch 1", "batch 8", "128", "50 %", "1.5", "24"))
+    assert "Latency by batch and length" not in page(make_report())
 
 
 def test_equal_settings_and_one_mark_upon_another_do_not_break_the_picture() -> None:

@@ -94,7 +94,7 @@ def _readings(
 ) -> Iterator[dict[str, Any]]:
     artifact = Path(work.artifact)
     manifest = loads(Manifest, (artifact / MANIFEST).read_text())
-    write_input_data(read_samples(artifact), scratch / "input.json")
+    write_input_data(read_samples(artifact).inputs, scratch / "input.json")
     cores = quiet_cores(work.cpu)
     place = Place(
         name=work.model,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelservice_runtime.contract.fields import Fields, SpecError
 from modelservice_runtime.contract.traffic import (
     ARRIVALS,
@@ -9,6 +11,7 @@ from modelservice_runtime.contract.traffic import (
     POISSON,
     SINGLE_ROWS,
     TRACE,
+    LengthShare,
     RowsShare,
     Traffic,
 )
@@ -37,6 +40,7 @@ def parse_traffic(fields: Fields, max_batch_size: int) -> Traffic:
         repeated_percent=fields.decimal("repeatedPercent", "0", low=0, high=100),
         concurrency=_concurrency(fields),
         trace_uri=_trace(fields.child("trace")) if fields.has("trace") else "",
+        lengths=_lengths(fields),
     )
 
 
@@ -69,16 +73,35 @@ def _trace(fields: Fields) -> str:
 def _shares(fields: Fields, max_batch_size: int) -> tuple[RowsShare, ...]:
     if not fields.has("rowsPerRequest"):
         return SINGLE_ROWS
-    path = fields.at("rowsPerRequest")
     shares = tuple(_share(item, max_batch_size) for item in fields.children("rowsPerRequest"))
+    _check_shares(fields.at("rowsPerRequest"), shares)
+    if len({share.rows for share in shares}) < len(shares):
+        raise SpecError(fields.at("rowsPerRequest"), "each number of rows may be there once")
+    return tuple(sorted(shares, key=lambda share: share.rows))
+
+
+def _lengths(fields: Fields) -> tuple[LengthShare, ...]:
+    if not fields.has("lengths"):
+        return ()
+    shares = tuple(
+        LengthShare(
+            length=item.integer("length", low=1, high=1_048_576),
+            percent=item.decimal("percent", low=_LEAST, high=100),
+        )
+        for item in fields.children("lengths")
+    )
+    _check_shares(fields.at("lengths"), shares)
+    if len({share.length for share in shares}) < len(shares):
+        raise SpecError(fields.at("lengths"), "each length may be there once")
+    return tuple(sorted(shares, key=lambda share: share.length))
+
+
+def _check_shares(path: str, shares: Sequence[RowsShare] | Sequence[LengthShare]) -> None:
     if not 1 <= len(shares) <= MAX_SHARES:
         raise SpecError(path, f"1 to {MAX_SHARES} shares are possible, or leave it out")
-    if len({share.rows for share in shares}) < len(shares):
-        raise SpecError(path, "each number of rows may be there once")
     total = sum(share.percent for share in shares)
     if abs(total - 100) > PERCENT_SLACK:
         raise SpecError(path, f"the percents must add up to 100, but give {total:g}")
-    return tuple(sorted(shares, key=lambda share: share.rows))
 
 
 def _share(fields: Fields, max_batch_size: int) -> RowsShare:

@@ -12,7 +12,7 @@ from modelservice_operator.api.names import REBUILD
 from modelservice_operator.api.spec import ModelServiceSpec, Store
 from modelservice_operator.settings import Runtime
 from modelservice_runtime.contract.build_spec import deciding_words
-from modelservice_runtime.contract.codec import digest_of
+from modelservice_runtime.contract.codec import digest_of, encode
 from modelservice_runtime.contract.traffic import Traffic
 
 #: A label value holds at most 63 characters; 40 hex digits (160 bits) are plenty.
@@ -37,13 +37,21 @@ def tuning_key(spec: ModelServiceSpec, runtime: Runtime, artifact_digest: str) -
         "artifact": artifact_digest,
         "objective": spec.serving.objective,
         "maxBatchSize": spec.serving.max_batch_size,
-        "traffic": spec.serving.traffic,
+        "traffic": _words_of(spec.serving.traffic),
         "resources": spec.serving.resources,
         "image": runtime.tuner_image,
         "backend": runtime.backend,
         "nodeSelector": runtime.node_selector,
     }
     return digest_of(words)[:KEY_LENGTH]
+
+
+def _words_of(traffic: Traffic) -> dict[str, object]:
+    """Without lengths as it was before there were any: nothing is tuned again for a new field."""
+    words: dict[str, object] = encode(traffic)
+    if not traffic.lengths:
+        del words["lengths"]
+    return words
 
 
 def retuning_key(base: str, epoch: int, asked_at: float, traffic: Traffic) -> str:

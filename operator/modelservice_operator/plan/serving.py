@@ -195,6 +195,7 @@ def _config(
         queue_timeout_microseconds=profile.queue_timeout_microseconds if profile else 0,
         response_cache=profile is not None and profile.response_cache_bytes > 0,
         cuda_graphs=profile is not None and profile.cuda_graphs,
+        padded=profile is not None and profile.padded,
         warmup_batch_sizes=warmup_sizes(size),
         warmup_inputs=artifact.sample_inputs,
         gpu=gpu_count(spec) > 0,

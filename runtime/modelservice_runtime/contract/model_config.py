@@ -31,6 +31,8 @@ RUNTIME_ENGINES = {
 }
 _OWN_BACKEND = {ONNXRUNTIME: ONNXRUNTIME_BACKEND, TENSORRT: TENSORRT_BACKEND}
 RUNNER_FILE = "model.py"
+#: The parameter that tells our runner to pad requests of different lengths.
+PAD_REQUESTS = "pad_requests"
 #: The parameter that carries a configuration's key.
 CONFIG_KEY = "config_key"
 
@@ -66,6 +68,8 @@ class ModelConfig:
     ``key``: names this configuration, so that Triton itself tells what it serves; empty for none.
     ``response_cache``: answers are kept; where, a flag of the server says (``--cache-config``).
     ``cuda_graphs``: of a TensorRT engine; others have no use for it.
+    ``padded``: requests whose open axes differ may be one batch, which our runner pads with zeros;
+    in other backends they never are.
     ``priority_levels``: that requests may name, 1 first; 0 for none. All wait equally long, and
     who names none is in the middle, of two in the lower.
     ``rate_limiter``: what an instance needs; the server has to be told how much there is.
@@ -89,6 +93,7 @@ class ModelConfig:
     key: str = ""
     response_cache: bool = False
     cuda_graphs: bool = False
+    padded: bool = False
     priority_levels: int = 0
     rate_limiter: tuple[RateLimitedResource, ...] = ()
 
@@ -126,7 +131,7 @@ def render_pbtxt(config: ModelConfig) -> str:
         f"max_batch_size: {config.max_batch_size}",
         f"default_model_filename: {_quoted(_default_file(config))}",
     ]
-    lines += _tensors("input", config.interface.inputs)
+    lines += _tensors("input", config.interface.inputs, ragged=_is_padded(config))
     lines += _tensors("output", config.interface.outputs)
     lines += _instances(config)
     lines += _dynamic_batching(config)
@@ -161,10 +166,18 @@ def _reshape(tensor: TensorSpec) -> str:
     return "" if tensor.dims else " reshape { shape: [] }"
 
 
-def _tensors(kind: str, tensors: Iterable[TensorSpec]) -> list[str]:
+def _is_padded(config: ModelConfig) -> bool:
+    return config.padded and config.backend == PYTHON_BACKEND
+
+
+def _ragged(tensor: TensorSpec) -> str:
+    return " allow_ragged_batch: true" if -1 in tensor.dims else ""
+
+
+def _tensors(kind: str, tensors: Iterable[TensorSpec], *, ragged: bool = False) -> list[str]:
     return [
         f"{kind} {{ name: {_quoted(t.name)} data_type: TYPE_{t.datatype}"
-        f" dims: [{_dims(t)}]{_reshape(t)} }}"
+        f" dims: [{_dims(t)}]{_reshape(t)}{_ragged(t) if ragged else ''} }}"
         for t in tensors
     ]
 
@@ -221,6 +234,8 @@ def _parameters(config: ModelConfig) -> list[str]:
         "precision": config.precision,
         "model_file": config.model_file,
     }
+    if _is_padded(config):
+        pairs[PAD_REQUESTS] = "true"
     if config.key:
         pairs[CONFIG_KEY] = config.key
     return [

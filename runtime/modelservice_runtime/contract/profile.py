@@ -62,7 +62,9 @@ class Profile:
     ``variant``: of the artifact, the one that did best in Triton.
     ``queue_timeout_microseconds``: objective - L(B), at least 1; 0 means none.
     ``response_cache_bytes``: 0 for no cache. ``pinned_memory_bytes``: Triton's pool.
-    ``service``: by batch size at the chosen setting, smallest first.
+    ``service``: by batch size at the chosen setting, smallest first; where the traffic has several
+    lengths, the mean over what is executed together of them.
+    ``padded``: requests of different lengths are padded and run as one batch.
     ``throughput_rows_per_second``: of one replica that always has full batches to do.
     ``capacity_rows_per_second``: largest rate that one replica serves within the objective.
     ``capacity_table``: the same for ``CAPACITY_REPLICAS`` of them behind ``routing``.
@@ -97,6 +99,7 @@ class Profile:
     routing: str = RANDOM_SPLIT
     response_cache_bytes: int = 0
     cuda_graphs: bool = False
+    padded: bool = False
     pinned_memory_bytes: int = 0
     traffic: Traffic = field(default_factory=Traffic)
     gain: float = 0.0

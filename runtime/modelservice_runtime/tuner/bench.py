@@ -23,6 +23,7 @@ from .errors import (
 from .load_runs import LoadGenerator
 from .memory_plan import Observation
 from .memory_use import MemoryUse
+from .padding import Padding
 from .parsing import Measurement
 from .runs import Run, timeout
 from .settings import Setting
@@ -53,6 +54,16 @@ class Server(Protocol):
 
         Raises:
             OSError, ValueError: it does not answer.
+        """
+
+    def padding(self, setting: Setting, deadline: Deadline) -> Padding:
+        """Serve with ``setting``, and ask whether its variant's requests may be padded.
+
+        From then on the variant is served so. Only for a traffic that has lengths.
+
+        Raises:
+            UserError: Triton refuses it, or the model one of the lengths.
+            TritonDied, TooLate: see ``serve``.
         """
 
     def memory(self) -> MemoryUse | None:
@@ -110,6 +121,17 @@ class Bench:
         """
         try:
             return self._twice(setting, run, self.deadline)
+        except TritonDied as error:
+            raise _final(error, setting) from error
+
+    def padding(self, setting: Setting, deadline: Deadline) -> Padding:
+        """Whether requests of different lengths may be padded.
+
+        Raises:
+            TuneError: in words for the user.
+        """
+        try:
+            return self.server.padding(setting, deadline)
         except TritonDied as error:
             raise _final(error, setting) from error
 

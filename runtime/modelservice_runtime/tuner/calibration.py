@@ -142,7 +142,8 @@ def counted_speed(service: ServiceTime, seen: Seen, simulated: Outcome) -> float
     1 where Triton counted nothing.
     """
     largest = max([*seen.executions, len(simulated.executions) - 1])
-    table = service.table(largest)
+    # Triton counts by batch size alone: the lengths in it are those that were simulated.
+    table = service.means(simulated.by_kind, largest)
     expected: float = sum(
         number * float(table[size]) for size, (number, _) in seen.executions.items()
     )

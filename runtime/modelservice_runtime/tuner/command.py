@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modelservice_runtime.contract.codec import encode
+from modelservice_runtime.contract.profile import ServicePoint
 from modelservice_runtime.contract.requests import LatencyObjective
 from modelservice_runtime.contract.traffic import (
     CLOSED_LOOP,
@@ -27,6 +28,7 @@ from . import errors, memory_plan
 from .bench import Bench
 from .cores import Cores
 from .deadline import Deadline
+from .given_rows import rows_of, tensors_of
 from .interrupts import Interrupts
 from .knobs import Decided, Knob, Place, decide, knobs
 from .load_runs import LoadGenerator
@@ -35,8 +37,9 @@ from .progress import say
 from .question import Question
 from .report import write as write_report
 from .reporting import report_of
+from .request_lengths import sample_rows, write_by_length
 from .results import service_points, variants_compared
-from .running_server import RunningServer, connect
+from .running_server import LENGTHS_OPTION, RunningServer, connect
 from .settings import Limits, Setting
 from .simulation.arrivals import TraceInvalid, parse_trace
 from .table import settings_table
@@ -69,6 +72,7 @@ def run(options: argparse.Namespace, scratch: Path, interrupts: Interrupts) -> F
         options.url, options.model, admin_key=options.admin_key, pid=options.server_pid
     )
     everything = frozenset(os.sched_getaffinity(0))
+    by_length = _lengths(options, server, scratch)
     load = LoadGenerator(
         model=options.model,
         address=options.url,
@@ -76,7 +80,8 @@ def run(options: argparse.Namespace, scratch: Path, interrupts: Interrupts) -> F
         scratch=scratch,
         cores=Cores(server=everything, client=everything),
         interrupts=interrupts,
-        numbers_per_row=numbers_per_row(server.config),
+        numbers_per_row=numbers_per_row(server.config, max(server.lengths, default=0)),
+        by_length=by_length,
     )
     question = _within(question, server)
     bench = Bench(server=server, load=load, deadline=deadline)
@@ -150,7 +155,19 @@ def _traffic(options: argparse.Namespace) -> Traffic:
         repeated_percent=options.repeated_percent,
         concurrency=options.closed_loop,
         trace_uri=str(options.trace or ""),
+        lengths=options.lengths,
     )
+
+
+def _lengths(options: argparse.Namespace, server: RunningServer, scratch: Path) -> dict[int, Path]:
+    """Files with requests of each length that is said, which the server is told of, too."""
+    if not options.lengths:
+        return {}
+    tensors = tensors_of(server.config)
+    inputs = rows_of(tensors, options.input_data)
+    server.rows = sample_rows(inputs, tensors, LENGTHS_OPTION)
+    server.lengths = tuple(share.length for share in options.lengths)
+    return write_by_length(server.rows, server.lengths, scratch)
 
 
 def _within(question: Question, server: RunningServer) -> Question:
@@ -170,16 +187,16 @@ def _place(server: RunningServer) -> Place:
     )
 
 
-def numbers_per_row(config: Mapping[str, Any]) -> int:
-    """Of inputs and outputs; 0 where a size may vary."""
-    inputs, outputs = _numbers(config.get("input", ())), _numbers(config.get("output", ()))
+def numbers_per_row(config: Mapping[str, Any], length: int = 0) -> int:
+    """Of inputs and outputs, whose open axes have this length; 0 where a size may vary."""
+    inputs, outputs = (_numbers(config.get(name, ()), length) for name in ("input", "output"))
     return inputs + outputs if inputs and outputs else 0
 
 
-def _numbers(tensors: Any) -> int:  # noqa: ANN401 - JSON
+def _numbers(tensors: Any, length: int = 0) -> int:  # noqa: ANN401 - JSON
     total = 0
     for tensor in tensors:
-        dims = [int(dim) for dim in tensor.get("dims", ())]
+        dims = [int(dim) if int(dim) >= 0 else length for dim in tensor.get("dims", ())]
         if any(dim <= 0 for dim in dims):
             return 0
         total += math.prod(dims)
@@ -200,7 +217,8 @@ def document(found: Found) -> dict[str, Any]:
         "latencyAtCapacityMs": round(tuned.capacity.latency_ms, 3),
         "objective": encode(question.objective),
         "traffic": encode(question.traffic),
-        "service": encode(service_points(tuned.capacity.candidate)),
+        "service": encode(_points(tuned)),
+        "padded": tuned.padded,
         "knobs": encode(found.knobs),
         "notes": list(tuned.notes),
         "loadSeconds": round(tuned.load_seconds, 2),
@@ -209,6 +227,11 @@ def document(found: Found) -> dict[str, Any]:
         "simulationSeconds": round(tuned.simulation_seconds, 3),
         "wallSeconds": round(found.wall_seconds, 2),
     }
+
+
+def _points(tuned: Tuned) -> tuple[ServicePoint, ...]:
+    capacity = tuned.capacity
+    return service_points(capacity.candidate, tuned.question.source, capacity.rows_per_second)
 
 
 def words(found: Found, options: argparse.Namespace) -> str:

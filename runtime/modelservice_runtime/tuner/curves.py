@@ -2,13 +2,15 @@
 
 Of each option one run under full load and one at a rate that climbs beyond what that gave: the
 executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is
-too wide to decide.
+too wide to decide. Where requests have several lengths, all of it is measured with one of them, and
+at the end, for the best option of a variant, what the others take beside it.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from modelservice_runtime.contract.requests import LatencyObjective
@@ -20,17 +22,21 @@ from .errors import (
     MEASUREMENT_FAILED,
     Infrastructure,
     LoadFailed,
+    TooLate,
     TritonDied,
     TuneError,
     UserError,
 )
 from .figures import figure
+from .length_factors import LengthFactors, LengthRuns, by_length, factors_of, unmeasured
 from .measured_option import MeasuredOption
 from .memory_plan import misfit, predicted
+from .padding import Padding
 from .progress import say
 from .question import Question
 from .search import simulated, space
 from .settings import Option, Setting, first_options, next_instances
+from .simulation.by_length import ByLength, measured_lengths
 from .simulation.service_time import ServiceTime
 
 #: Of the throughput under full load: batches of all sizes form on the way, and at its end more
@@ -53,13 +59,18 @@ INSTANCE_GAIN = 0.10
 
 @dataclass(slots=True, kw_only=True)
 class Curves:
-    """``options``: measured so far. ``alone_ms``: a lone row at the percentile, by variant."""
+    """``options``: measured so far. ``alone_ms``: a lone row at the percentile, by variant.
+
+    ``padding``: by variant, where the traffic has lengths. ``factors``: of the other lengths.
+    """
 
     bench: Bench
     question: Question
     variants: tuple[str, ...]
     options: dict[Option, MeasuredOption] = field(default_factory=dict)
     alone_ms: dict[str, float] = field(default_factory=dict)
+    padding: dict[str, Padding] = field(default_factory=dict)
+    factors: dict[str, LengthFactors] = field(default_factory=dict)
 
     def measure(self, deadline: Deadline) -> None:
         """All that there is time for.
@@ -82,6 +93,39 @@ class Curves:
             )
             raise Infrastructure(MEASUREMENT_FAILED, words)
         self._tighten(deadline)
+        self._other_lengths(deadline)
+
+    def _other_lengths(self, deadline: Deadline) -> None:
+        """What they take at the best option of each variant that is near the best of all."""
+        declared = tuple(share.length for share in self.question.traffic.lengths)
+        others = [n for n in measured_lengths(declared) if n != self.question.curve_length]
+        if not others:
+            return
+        carried = {option: self._carries(option) for option in self.loaded()}
+        most = max(carried.values(), default=0.0)
+        for option in sorted(carried, key=lambda each: -carried[each]):
+            if carried[option] >= NEAR_SHARE * most and option.variant not in self.factors:
+                self.factors[option.variant] = self._factors(option, others, deadline)
+
+    def _factors(self, option: Option, lengths: Sequence[int], deadline: Deadline) -> LengthFactors:
+        seen, curve_length = self.options[option], self.question.curve_length
+        largest = max(point.batch for point in seen.points)
+        setting = Setting(option=option, max_batch_size=largest)
+        measured = {n: self._runs_of(setting, n, deadline) for n in lengths}
+        base, sizes = self._plain_models()[option], (self.question.least_batch, largest)
+        return factors_of(base, curve_length, measured, sizes)
+
+    def _runs_of(self, setting: Setting, length: int, deadline: Deadline) -> LengthRuns:
+        """One of lone requests of this length and one under full load."""
+        longer = max(1.0, length / self.question.curve_length)
+        alone = longer * self.alone_ms[setting.option.variant]
+        lone = runs.closed(1, alone, self.question.least_batch, length)
+        full = self._full_run(setting, longer * self._expected_ms(setting), length)
+        samples = [self.bench.measure(setting, run, deadline) for run in (lone, full)]
+        words = f"{setting.option.words()}: requests of length {length}"
+        say("latency by batch", self._fraction(), words)
+        counted = [sample.windows if sample is not None else () for sample in samples]
+        return LengthRuns(lone=counted[0], full=counted[1])
 
     def _tighten(self, deadline: Deadline) -> None:
         """Measure on where the interval of a curve is too wide to tell the best options apart."""
@@ -105,6 +149,23 @@ class Curves:
 
     def models(self) -> dict[Option, ServiceTime]:
         """Of every option that enough is known of."""
+        return {
+            option: replace(model, by_length=self._by_length(option.variant))
+            for option, model in self._plain_models().items()
+        }
+
+    def _by_length(self, variant: str) -> ByLength | None:
+        """Of a variant whose lengths were not measured as of one whose were."""
+        known = self.factors.get(variant) or next(iter(self.factors.values()), None)
+        padding = self.padding.get(variant)
+        return by_length(
+            known or unmeasured(self.question.curve_length),
+            self.question.traffic,
+            padded=padding is not None and padding.allowed,
+        )
+
+    def _plain_models(self) -> dict[Option, ServiceTime]:
+        """Of requests of the curve's length alone."""
         found: dict[Option, ServiceTime] = {}
         for option in sorted(self.options, key=lambda each: each.instances):
             single = Option(variant=option.variant, instances=1, threads=option.threads)
@@ -132,7 +193,7 @@ class Curves:
             first = (best.instances, best.threads)
             pairs = (first, *(pair for pair in pairs if pair != first))
         options = [Option(variant=variant, instances=i, threads=t) for i, t in pairs]
-        if not self._alone(options[0], deadline):
+        if not self._asked_lengths(options[0], deadline) or not self._alone(options[0], deadline):
             return
         if self.alone_ms[variant] > self.question.objective.milliseconds:
             return
@@ -142,6 +203,23 @@ class Curves:
                 return
         self._more_instances(variant, deadline)
 
+    def _asked_lengths(self, option: Option, deadline: Deadline) -> bool:
+        """Ask the variant for requests of the traffic's lengths, if it has some.
+
+        As with a lone row, the first variant has to answer.
+        """
+        if not self.question.traffic.lengths:
+            return True
+        setting = Setting(option=option, max_batch_size=self.question.least_batch)
+        try:
+            self.padding[option.variant] = self.bench.padding(setting, deadline)
+        except TooLate as error:
+            if not self.alone_ms:
+                raise
+            self.bench.notes.append(f"{option.variant} was given up: {error.message}")
+            return False
+        return True
+
     def _alone(self, option: Option, deadline: Deadline) -> bool:
         """One row after another, with a batch of one: the least that there is.
 
@@ -149,18 +227,18 @@ class Curves:
         """
         say("loading", self._fraction(), f"starting Triton with {option.variant}")
         setting = Setting(option=option, max_batch_size=self.question.least_batch)
-        rows = self.question.least_batch
+        rows, length = self.question.least_batch, self.question.curve_length
         known = min(self.alone_ms.values(), default=0.0)
         seen = self._seen(option)
         if known:
             # Windows of time end, however much slower than the other variants this one is.
-            run = runs.closed(1, known, rows)
+            run = runs.closed(1, known, rows, length)
         else:
-            probed = self._once(setting, runs.probe(), deadline)
+            probed = self._once(setting, runs.probe(length), deadline)
             if probed is None:
                 return False
             seen.windows += probed.windows
-            run = runs.lone(rows, probed.measurement.percentile_ms(50))
+            run = runs.lone(rows, probed.measurement.percentile_ms(50), length)
         sample = self._once(setting, run, deadline)
         if sample is None:
             return False
@@ -208,15 +286,19 @@ class Curves:
         if words := misfit(parts, self.question.memory_bytes):
             self.bench.notes.append(f"{setting.words()} was left out: {words}")
             return False
-        rows = round(self.question.traffic.mean_rows)
-        size = setting.max_batch_size
-        clients = max(2, -(-2 * size * setting.option.instances // rows))
-        run = runs.closed(clients, 2 * self._expected_ms(setting), rows)
+        run = self._full_run(setting, self._expected_ms(setting), self.question.curve_length)
         sample = self.bench.measure(setting, run, deadline)
         if sample is None:
             return False
         seen.add(sample, full=True)
         return bool(seen.busy)
+
+    def _full_run(self, setting: Setting, expected_ms: float, length: int) -> runs.Run:
+        """As many clients as keep every instance busy with full batches of ``expected_ms``."""
+        rows = round(self.question.traffic.mean_rows)
+        size = setting.max_batch_size
+        clients = max(2, -(-2 * size * setting.option.instances // rows))
+        return runs.closed(clients, 2 * expected_ms, rows, length)
 
     def _at_rate(self, setting: Setting, seen: MeasuredOption, deadline: Deadline) -> bool:
         low, high = (share * seen.throughput for share in CLIMB_SHARES)
@@ -225,7 +307,8 @@ class Curves:
         count = runs.open_requests(mean, RUN_SHARE * left) if mean > 0 else 0
         if not count:
             return False
-        requests = self.question.source.climbing((low, high), count, seed=len(seen.windows))
+        source = self.question.source.of_length(self.question.curve_length)
+        requests = source.climbing((low, high), count, seed=len(seen.windows))
         sample = self.bench.measure(setting, runs.open_loop(requests), deadline)
         if sample is None:
             return False

@@ -12,13 +12,14 @@ from modelservice_runtime.contract.model_config import ModelConfig, backend_for,
 from modelservice_runtime.contract.profile import Profile, ServedSetting
 from modelservice_runtime.contract.requests import TuneRequest
 from modelservice_runtime.cpu import read_cpu, read_cpu_class
+from modelservice_runtime.serve.answers import allowed_for
 from modelservice_runtime.serve.layout import LayoutError
 from modelservice_runtime.serve.samples import Samples, SamplesUnreadable, read_samples
 from modelservice_runtime.store.errors import ArtifactDamaged, NotInStore, StoreError
 from modelservice_runtime.store.fetching import fetch_artifact
 
 from . import errors, knobs, results
-from .artifact_server import ArtifactServer
+from .artifact_server import LENGTHS_FIELD, ArtifactServer, AskedLengths
 from .bench import Bench
 from .cores import quiet_cores
 from .deadline import Deadline
@@ -31,6 +32,7 @@ from .ports import LOOPBACK
 from .progress import say
 from .question import Question
 from .reporting import report_of
+from .request_lengths import sample_rows, write_by_length
 from .server import Place, Triton
 from .settings import Limits, Option, Setting
 from .storing import store_report
@@ -68,7 +70,8 @@ def tune(
     here = usable(manifest.variants, request.backend, read_cpu_class())
     question = _question(request)
     input_data = scratch / "input.json"
-    write_input_data(samples, input_data)
+    write_input_data(samples.inputs, input_data)
+    asked = _asked_lengths(request, manifest, samples)
     cores = quiet_cores(request.cpu)
     place = Place(
         name=request.name,
@@ -85,13 +88,15 @@ def tune(
             scratch=scratch,
             cores=cores,
             interrupts=interrupts,
-            numbers_per_row=numbers_per_row(samples),
+            numbers_per_row=numbers_per_row(_longest(samples, asked)),
+            by_length=write_by_length(asked.rows, asked.lengths, scratch) if asked else {},
         )
         server = ArtifactServer(
             triton=triton,
             model=request.name,
             config=lambda setting: _config(request, manifest, setting),
             gpu=has_gpu(),
+            lengths=asked,
         )
         bench = Bench(server=server, load=load, deadline=deadline, notes=list(here.notes))
         tuning = Tuning(
@@ -196,6 +201,24 @@ def _fetch(request: TuneRequest, artifact: Path) -> tuple[Manifest, Samples]:
         raise errors.Infrastructure(errors.STORE_UNAVAILABLE, str(error)) from error
     except SamplesUnreadable as error:
         raise errors.UserError(errors.SAMPLE_INPUTS_INVALID, str(error)) from error
+
+
+def _asked_lengths(
+    request: TuneRequest, manifest: Manifest, samples: Samples
+) -> AskedLengths | None:
+    """None where the traffic says no lengths."""
+    if not request.traffic.lengths:
+        return None
+    return AskedLengths(
+        lengths=tuple(share.length for share in request.traffic.lengths),
+        rows=sample_rows(samples.inputs, manifest.interface.inputs, LENGTHS_FIELD),
+        allowed={variant.name: allowed_for(variant) for variant in manifest.variants},
+    )
+
+
+def _longest(samples: Samples, asked: AskedLengths | None) -> Samples:
+    """With inputs of the longest length that is asked for."""
+    return replace(samples, inputs=asked.rows.of(max(asked.lengths))) if asked else samples
 
 
 def _config(request: TuneRequest, manifest: Manifest, setting: Setting) -> ModelConfig:

@@ -88,6 +88,7 @@ def knobs(tuned: Tuned, decided: Decided, place: Place) -> tuple[Knob, ...]:
     """All of them, those that were searched first."""
     return (
         *_searched(tuned),
+        *_lengths(tuned),
         *_queue(tuned, decided),
         _warm_up(tuned.chosen.setting),
         _cache(tuned, decided, place),
@@ -169,6 +170,14 @@ def _delay(order: tuple[Candidate, ...], setting: Setting) -> str:
         f"{figure(without.rows_per_second)} rows/s without one,"
         f" {figure(best.rows_per_second)} with {best.setting.queue_delay_microseconds} µs"
     )
+
+
+def _lengths(tuned: Tuned) -> tuple[Knob, ...]:
+    found = tuned.padding.get(tuned.chosen.setting.option.variant)
+    if found is None:
+        return ()
+    value = "padded into one batch" if found.allowed else "equal lengths alone"
+    return (Knob(name="requests of different lengths", value=value, why=found.why),)
 
 
 def _queue(tuned: Tuned, decided: Decided) -> tuple[Knob, ...]:

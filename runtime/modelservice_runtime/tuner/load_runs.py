@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +28,10 @@ MAX_SAMPLE_ROWS = 16
 MOST_EXPORTED_NUMBERS = 4_000_000
 
 
-def write_input_data(samples: Samples, path: Path) -> None:
-    """The samples as perf_analyzer's JSON: one entry a row."""
-    rows = min(samples.rows, MAX_SAMPLE_ROWS)
-    data = [
-        {name: _row(array[index]) for name, array in samples.inputs.items()}
-        for index in range(rows)
-    ]
+def write_input_data(inputs: Mapping[str, np.ndarray], path: Path) -> None:
+    """Sample rows as perf_analyzer's JSON: one entry a row."""
+    rows = min(MAX_SAMPLE_ROWS, *(len(array) for array in inputs.values()))
+    data = [{name: _row(array[index]) for name, array in inputs.items()} for index in range(rows)]
     path.write_text(json.dumps({"data": data}))
 
 
@@ -54,6 +51,7 @@ class LoadGenerator:
     """What all runs share. ``address``: of Triton's gRPC port.
 
     ``input_data``: a file (``write_input_data``); None lets perf_analyzer make something up.
+    ``by_length``: such files of requests of one length each, for runs that say a length.
     ``numbers_per_row``: of inputs and outputs; 0 where that is not known.
     """
 
@@ -64,6 +62,7 @@ class LoadGenerator:
     cores: Cores
     interrupts: Interrupts
     numbers_per_row: int = 0
+    by_length: Mapping[int, Path] = field(default_factory=dict)
 
     def run(self, run: Run, timeout: float) -> Measurement:
         """Measure, for at most ``timeout`` seconds.
@@ -107,8 +106,9 @@ class LoadGenerator:
     def _words(self, part: Part, place: _Place, *, exporting: bool) -> list[str]:
         words = [PROGRAM, "-m", self.model, "-u", self.address, "-i", "grpc"]
         words += ["-f", str(place.report), *part.words]
-        if self.input_data is not None:
-            words.append(f"--input-data={self.input_data}")
+        data = self.by_length.get(part.length, self.input_data)
+        if data is not None:
+            words.append(f"--input-data={data}")
         if exporting:
             words.append(f"--profile-export-file={place.export}")
         if part.intervals:
@@ -172,6 +172,7 @@ class _Place:
             latencies_ms=tuple(sent.latency_ms.tolist()),
             sent_ns=tuple(sent.at_ns.tolist()),
             sent_rows=(part.batch,) * len(sent.at_ns),
+            sent_lengths=(part.length,) * len(sent.at_ns),
             requests=len(sent.at_ns),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from modelservice_runtime.contract.traffic import SINGLE_ROWS, RowsShare
+from modelservice_runtime.contract.traffic import SINGLE_ROWS, LengthShare, RowsShare
 
 
 def rows_per_request(text: str) -> tuple[RowsShare, ...]:
@@ -14,18 +14,35 @@ def rows_per_request(text: str) -> tuple[RowsShare, ...]:
     Raises:
         argparse.ArgumentTypeError: it is not such a text.
     """
+    return tuple(RowsShare(rows=rows, percent=share) for rows, share in _shares(text, "rows"))
+
+
+def lengths(text: str) -> tuple[LengthShare, ...]:
+    """``16:60,128:40`` → 60 % of the requests with open axes of 16, 40 % of 128.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not such a text, or says a length twice.
+    """
+    shares = _shares(text, "length")
+    if len({length for length, _ in shares}) < len(shares):
+        raise argparse.ArgumentTypeError(f"{text!r}: each length may be there once")
+    return tuple(LengthShare(length=length, percent=share) for length, share in sorted(shares))
+
+
+def _shares(text: str, name: str) -> list[tuple[int, float]]:
     shares = []
     for part in text.split(","):
-        rows, _, percent = part.partition(":")
+        size, _, percent = part.partition(":")
         try:
-            shares.append(RowsShare(rows=int(rows), percent=float(percent or "100")))
+            shares.append((int(size), float(percent or "100")))
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{part!r} is not ROWS:PERCENT") from error
-    if any(share.rows < 1 or share.percent <= 0 for share in shares):
-        raise argparse.ArgumentTypeError(f"{text!r}: rows and percents must be positive")
-    if not abs(sum(share.percent for share in shares) - 100) <= 0.01:  # noqa: PLR2004 - rounding
+            words = f"{part!r} is not {name.upper()}:PERCENT"
+            raise argparse.ArgumentTypeError(words) from error
+    if any(size < 1 or percent <= 0 for size, percent in shares):
+        raise argparse.ArgumentTypeError(f"{text!r}: {name} and percents must be positive")
+    if not abs(sum(percent for _, percent in shares) - 100) <= 0.01:  # noqa: PLR2004 - rounding
         raise argparse.ArgumentTypeError(f"{text!r}: the percents do not add up to 100")
-    return tuple(shares)
+    return shares
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=rows_per_request,
         default=SINGLE_ROWS,
         help="such as 1:80,8:20 (percents; default: single rows)",
+    )
+    group.add_argument(
+        "--lengths",
+        type=lengths,
+        default=(),
+        help="of open axes, such as 16:60,128:40 (percents; default: as the input data are)",
     )
     group.add_argument("--repeated-percent", type=_share, default=0.0, help="default: %(default)s")
     group.add_argument("--closed-loop", type=_count, default=0, help="so many clients that wait")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .bench import Sample
 from .calibration import Fit
 from .finding_capacity import Capacity
 from .measured_option import MeasuredOption
 from .memory_plan import Observation
+from .padding import Padding
 from .question import Question
 from .search import Candidate
 from .settings import Option, Setting
@@ -21,8 +22,9 @@ class Tuned:
     """``met``: the objective can be kept; ``why``: the choice in words.
 
     ``order``: every simulated setting, the best first. ``current``: rows a second that the
-    setting of before carries, 0 where there was none. ``notes``: what was left out, and why.
-    ``seconds``: of everything; ``load_seconds``: with load running, in ``runs`` runs.
+    setting of before carries, 0 where there was none. ``padding``: by variant, whether requests of
+    different lengths are padded, where the traffic has lengths. ``notes``: what was left out, and
+    why. ``seconds``: of everything; ``load_seconds``: with load running, in ``runs`` runs.
     """
 
     question: Question
@@ -44,3 +46,10 @@ class Tuned:
     load_seconds: float
     runs: int
     simulation_seconds: float
+    padding: Mapping[str, Padding] = field(default_factory=dict)
+
+    @property
+    def padded(self) -> bool:
+        """Whether the chosen variant's requests are."""
+        found = self.padding.get(self.chosen.setting.option.variant)
+        return found is not None and found.allowed

@@ -36,8 +36,8 @@ class Measurement:
     ``rows_per_second``: answered rows; ``percentiles_ms``: request latency by percentile, as
     the client saw it; ``requests``: how many they come from; ``delayed_percent``: requests that
     went out late (open loop), because the generator could not keep up. ``latencies_ms``: of
-    every request, where they are known, and beside each ``sent_ns`` (on the generator's clock) and
-    ``sent_rows``.
+    every request, where they are known, and beside each ``sent_ns`` (on the generator's clock),
+    ``sent_rows`` and ``sent_lengths`` (0: nothing was said of it).
     """
 
     rows_per_second: float
@@ -47,6 +47,7 @@ class Measurement:
     latencies_ms: tuple[float, ...] = ()
     sent_ns: tuple[int, ...] = ()
     sent_rows: tuple[int, ...] = ()
+    sent_lengths: tuple[int, ...] = ()
 
     @property
     def mean_ms(self) -> float:
@@ -103,6 +104,7 @@ def joined(parts: Sequence[Measurement]) -> Measurement:
         latencies_ms=tuple(ms for part in parts for ms in part.latencies_ms) if every else (),
         sent_ns=tuple(at for part in parts for at in part.sent_ns) if every else (),
         sent_rows=tuple(rows for part in parts for rows in part.sent_rows) if every else (),
+        sent_lengths=tuple(size for part in parts for size in part.sent_lengths) if every else (),
     )
 
 

@@ -34,7 +34,10 @@ class Question:
     @property
     def source(self) -> Source:
         """Makes the traffic's requests."""
-        return Source(rows_per_request=self.traffic.rows_per_request, trace=self.trace)
+        traffic = self.traffic
+        return Source(
+            rows_per_request=traffic.rows_per_request, trace=self.trace, lengths=traffic.lengths
+        )
 
     @property
     def clients(self) -> int:
@@ -45,6 +48,14 @@ class Question:
     def least_batch(self) -> int:
         """Rows of the largest request: a smaller batch would refuse it."""
         return max(share.rows for share in self.traffic.rows_per_request)
+
+    @property
+    def curve_length(self) -> int:
+        """What curves are measured with: a lone request at the goal's percentile is so long.
+
+        0 where nothing is said of lengths.
+        """
+        return self.traffic.length_at(self.objective.percentile)
 
     def goal_words(self) -> str:
         """``p99 ≤ 50 ms``."""

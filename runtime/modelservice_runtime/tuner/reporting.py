@@ -21,7 +21,7 @@ from .outcome import Tuned
 from .report import document as doc
 from .results import curve_notes, discarded, variants_compared
 from .search import NOISE_SHARE, Candidate, batching_of
-from .settings import Setting
+from .settings import Setting, batch_sizes
 from .simulation.capacity import answered_share
 from .simulation.outcomes import open_loop
 from .simulation.service_time import ServiceTime
@@ -61,6 +61,7 @@ def report_of(
             simulated_settings=len(tuned.order),
             simulation_seconds=tuned.simulation_seconds,
         ),
+        lengths=_lengths(tuned.capacity.candidate),
     )
 
 
@@ -80,6 +81,23 @@ def _curve(tuned: Tuned, seen: MeasuredOption) -> doc.CurveView:
         ),
         noise_percent=100 * curve.noise(seen.windows),
         note=curve.falling(seen.points),
+    )
+
+
+def _lengths(candidate: Candidate) -> tuple[doc.LengthView, ...]:
+    by_length, largest = candidate.service.by_length, candidate.setting.max_batch_size
+    if by_length is None:
+        return ()
+    sizes = batch_sizes(largest)
+    tables = by_length.tables(candidate.service.table(largest))
+    return tuple(
+        doc.LengthView(
+            length=length,
+            percent=round(100 * share, 3),
+            batches=sizes,
+            milliseconds=tuple(1000 * float(table[size]) for size in sizes),
+        )
+        for length, share, table in zip(by_length.lengths, by_length.shares, tables, strict=True)
     )
 
 

@@ -26,8 +26,9 @@ from .knobs import Decided, Knob
 from .outcome import Tuned
 from .search import Candidate, batching_of
 from .settings import batch_sizes
-from .simulation.capacity import answered_share, packed, throughput
-from .simulation.outcomes import Batching
+from .simulation.arrivals import Source
+from .simulation.capacity import REQUESTS, answered_share, packed, throughput
+from .simulation.outcomes import Batching, open_loop
 from .trials import most_sent, valid
 
 #: A result has room for so many reasons; the report has all of them.
@@ -74,6 +75,7 @@ def profile_of(
     timeout = decided.queue_timeout_microseconds / 1e6 if tuned.met else float("inf")
     batching = batching_of(setting, timeout)
     final = tuned.capacity.candidate
+    points = service_points(final, tuned.question.source, rate)
     return Profile(
         artifact_digest=request.artifact_digest,
         variant=setting.option.variant,
@@ -83,7 +85,7 @@ def profile_of(
         threads=setting.option.threads,
         queue_delay_microseconds=setting.queue_delay_microseconds,
         queue_timeout_microseconds=decided.queue_timeout_microseconds,
-        service=service_points(final),
+        service=points,
         latency_at_capacity_ms=round(tuned.capacity.latency_ms, 3),
         throughput_rows_per_second=round(_throughput(tuned), 3),
         capacity_rows_per_second=round(rate, 3),
@@ -98,6 +100,7 @@ def profile_of(
         hardware=hardware,
         response_cache_bytes=decided.response_cache_bytes,
         cuda_graphs=decided.cuda_graphs,
+        padded=tuned.padded,
         pinned_memory_bytes=decided.pinned_memory_bytes,
         traffic=request.traffic,
         gain=round(rate / tuned.current - 1, 4) if tuned.current > 0 else 0.0,
@@ -106,12 +109,23 @@ def profile_of(
     )
 
 
-def service_points(candidate: Candidate) -> tuple[ServicePoint, ...]:
-    """Time by batch size at the setting that serves, as the corrected model has it."""
-    table = candidate.service.table(candidate.setting.max_batch_size)
+def service_points(
+    candidate: Candidate, source: Source, rows_per_second: float
+) -> tuple[ServicePoint, ...]:
+    """Time by batch size at the setting that serves, as the corrected model has it.
+
+    Where requests have several lengths: the mean over those that are executed together at this
+    rate, which is what Triton counts.
+    """
+    largest = candidate.setting.max_batch_size
+    table = candidate.service.table(largest)
+    if candidate.service.by_length is not None:
+        requests = source.at(rows_per_second, REQUESTS)
+        outcome = open_loop(candidate.service, batching_of(candidate.setting), requests)
+        table = candidate.service.means(outcome.by_kind, largest)
     return tuple(
         ServicePoint(batch=size, milliseconds=round(float(table[size]) * 1000, 4))
-        for size in batch_sizes(candidate.setting.max_batch_size)
+        for size in batch_sizes(largest)
     )
 
 

@@ -13,21 +13,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tritonclient.grpc import InferenceServerClient
-from tritonclient.utils import InferenceServerException
+import numpy as np
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from modelservice_runtime.contract.model_config import PAD_REQUESTS
 from modelservice_runtime.serve.flags import GRPC_HEADER_PREFIX, RESTRICTION_HEADER
 
 from .deadline import Deadline
 from .errors import MODEL_NOT_SERVABLE, TooLate, TritonDied, UserError
 from .memory_use import MemoryUse, family_use
+from .padding import Padding, RefusedError, check_lengths
+from .request_lengths import SampleRows
 from .settings import Option, Setting
 from .statistics import Counters, parse_counters
 
 #: The parameter that says how many threads an instance's engine has.
 THREADS = "intra_op_thread_count"
 _BACKENDS_WITH_THREADS = ("onnxruntime",)
+#: Where the user said the lengths.
+LENGTHS_OPTION = "--lengths"
 _CALL_SECONDS = 10.0
+_ANSWER_SECONDS = 60.0
 _LOAD_SECONDS = 300.0
 
 
@@ -35,7 +42,8 @@ _LOAD_SECONDS = 300.0
 class RunningServer:
     """``config``: the model's as it was found. ``pid``: of a server on this machine, 0 for none.
 
-    ``admin_key``: of the restricted APIs, where there is one.
+    ``admin_key``: of the restricted APIs, where there is one. ``lengths``: to ask a row of each, of
+    ``rows``, where the traffic says some.
     """
 
     client: InferenceServerClient
@@ -44,6 +52,8 @@ class RunningServer:
     admin_key: str = ""
     pid: int = 0
     served: Setting | None = field(default=None)
+    lengths: tuple[int, ...] = ()
+    rows: SampleRows | None = None
 
     @property
     def variant(self) -> str:
@@ -81,6 +91,28 @@ class RunningServer:
         left = deadline.remaining(time.monotonic())
         self._load(self.override(setting), min(_LOAD_SECONDS, left + 1.0))
         self.served = setting
+
+    def padding(self, setting: Setting, deadline: Deadline) -> Padding:
+        """See ``bench.Server``. The configuration says it: whether it is right is its author's."""
+        self.serve(setting, deadline)
+        if self.rows is not None:
+            check_lengths(self._ask, self.rows, self.lengths, LENGTHS_OPTION)
+        if PAD_REQUESTS in self.config.get("parameters", {}):
+            return Padding(allowed=True, why="the model's configuration says so")
+        why = "the model's configuration pads nothing: only requests of equal length are one batch"
+        return Padding(allowed=False, why=why)
+
+    def _ask(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        given = []
+        for name, array in inputs.items():
+            given.append(InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)))
+            given[-1].set_data_from_numpy(array)
+        try:
+            self.client.infer(self.model, given, client_timeout=_ANSWER_SECONDS)
+        except InferenceServerException as error:
+            self.check_alive()
+            raise RefusedError(error.message()) from error
+        return {}
 
     def restore(self) -> None:
         """As it was found."""

@@ -9,8 +9,9 @@ What perf_analyzer 2.51 does, and what follows from it (tried):
   that its throughput is wrong, but its latencies are exact. It refuses fewer than concurrency.
 - Its own Poisson arrivals are always the same few, 25 % off the rate wanted in a short run. It
   therefore gets intervals of ours.
-- All requests of one perf_analyzer have the same number of rows. A traffic of several sizes is
-  several of them side by side.
+- All requests of one perf_analyzer have the same number of rows, and each of its connections goes
+  through the same data in the same order. A traffic of several sizes or lengths is several of them
+  side by side.
 """
 
 from __future__ import annotations
@@ -51,13 +52,15 @@ OPEN_REQUESTS_LEAST = 10
 class Part:
     """One perf_analyzer: ``words`` for it; it sends ``requests`` of ``batch`` rows, 0: unknown.
 
-    ``intervals``: microseconds between requests, for the file that perf_analyzer reads them
-    from; empty where they follow from the concurrency.
+    ``length``: of their open axes, 0 for the samples' own. ``intervals``: microseconds between
+    requests, for the file that perf_analyzer reads them from; empty where they follow from the
+    concurrency.
     """
 
     words: tuple[str, ...]
     batch: int = 1
     requests: int = 0
+    length: int = 0
     intervals: tuple[int, ...] = ()
 
 
@@ -73,20 +76,20 @@ class Run:
     open_loop: bool = False
 
 
-def probe() -> Run:
+def probe(length: int = 0) -> Run:
     """The first requests of all, when no latency is known."""
-    return Run(parts=(_one_after_another(1, PROBE_REQUESTS),), seconds=1.0)
+    return Run(parts=(_one_after_another(1, PROBE_REQUESTS, length),), seconds=1.0)
 
 
-def lone(batch: int, expected_ms: float) -> Run:
+def lone(batch: int, expected_ms: float, length: int = 0) -> Run:
     """One request of ``batch`` rows after another, each taking about ``expected_ms``."""
     each = expected_ms / 1000
     most = max(2, min(LONE_REQUESTS, int(LONE_SECONDS_MOST / each)))
     count = min(MOST_REQUESTS, max(most, int(LONE_SECONDS / each)))
-    return Run(parts=(_one_after_another(batch, count),), seconds=max(1.0, count * each))
+    return Run(parts=(_one_after_another(batch, count, length),), seconds=max(1.0, count * each))
 
 
-def closed(concurrency: int, expected_ms: float, batch: int = 1) -> Run:
+def closed(concurrency: int, expected_ms: float, batch: int = 1, length: int = 0) -> Run:
     """So many requests of ``batch`` rows at a time, each followed by the next.
 
     ``expected_ms``: latency of a request among so many.
@@ -103,7 +106,7 @@ def closed(concurrency: int, expected_ms: float, batch: int = 1) -> Run:
         *("-b", str(batch), f"--concurrency-range={concurrency}", "--async", *mode),
         *("-r", str(WINDOWS), "-s", str(STABILITY_PERCENT)),
     )
-    return Run(parts=(Part(words=words, batch=batch),), seconds=seconds)
+    return Run(parts=(Part(words=words, batch=batch, length=length),), seconds=seconds)
 
 
 def open_requests(requests_per_second: float, seconds_most: float) -> int:
@@ -116,16 +119,20 @@ def open_requests(requests_per_second: float, seconds_most: float) -> int:
 
 
 def open_loop(requests: Requests) -> Run:
-    """Requests at their times, those of each size from a perf_analyzer of its own."""
+    """Requests at their times, those of each size and length from a perf_analyzer of its own."""
+    lengths = np.zeros_like(requests.rows) if requests.length is None else requests.length
+    kinds = np.unique(np.stack([requests.rows, lengths]), axis=1).T.tolist()
     return Run(
-        parts=tuple(_timed(requests, int(size)) for size in np.unique(requests.rows)),
+        parts=tuple(
+            _timed(requests.arrival[(requests.rows == size) & (lengths == length)], size, length)
+            for size, length in kinds
+        ),
         seconds=float(requests.arrival[-1]),
         open_loop=True,
     )
 
 
-def _timed(requests: Requests, size: int) -> Part:
-    times = requests.arrival[requests.rows == size]
+def _timed(times: np.ndarray, size: int, length: int) -> Part:
     gaps = np.diff(times, prepend=0.0)
     # In whole microseconds, without the error of rounding adding up.
     ends = np.rint(np.cumsum(gaps) * 1e6).astype(np.int64)
@@ -134,13 +141,14 @@ def _timed(requests: Requests, size: int) -> Part:
         words=("-b", str(size), "--async", f"--request-count={len(times)}"),
         batch=size,
         requests=len(times),
+        length=length,
         intervals=tuple(int(value) for value in intervals),
     )
 
 
-def _one_after_another(batch: int, count: int) -> Part:
+def _one_after_another(batch: int, count: int, length: int) -> Part:
     words = ("-b", str(batch), "--concurrency-range=1", f"--request-count={count}")
-    return Part(words=words, batch=batch, requests=count)
+    return Part(words=words, batch=batch, requests=count, length=length)
 
 
 def timeout(run: Run, seconds_left: float) -> float:

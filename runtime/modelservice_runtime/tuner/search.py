@@ -120,8 +120,9 @@ def _carried(
 ) -> tuple[float, Outcome | None]:
     goal = question.goal
     if question.clients and batching.max_batch >= question.least_batch:
-        rows = question.source.request_rows(_CLOSED_ANSWERS)
-        outcome = closed_loop(service, batching, question.clients, rows, _CLOSED_ANSWERS)
+        many, source = _CLOSED_ANSWERS, question.source
+        rows, lengths = source.request_rows(many), source.request_lengths(many)
+        outcome = closed_loop(service, batching, question.clients, rows, many, lengths=lengths)
         keeps = outcome.violations(goal.seconds) <= goal.violations
         return (outcome.rows_per_second, outcome) if keeps else (0.0, None)
     options = {"requests": FEW_REQUESTS, "steps": FEW_STEPS} if few else {}

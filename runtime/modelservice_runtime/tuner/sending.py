@@ -15,9 +15,11 @@ def as_sent(measured: Measurement, first: float = 0.0) -> tuple[Requests, np.nda
     """
     times = np.array(measured.sent_ns, dtype=np.int64)
     order = np.argsort(times, kind="stable")
+    lengths = np.array(measured.sent_lengths, dtype=np.int64)
     requests = Requests(
         arrival=(times[order] - times.min()) / 1e9 + first,
         rows=np.array(measured.sent_rows, dtype=np.int64)[order],
         level=np.zeros(len(order), dtype=np.int64),
+        length=lengths[order] if lengths.any() else None,
     )
     return requests, np.array(measured.latencies_ms)[order]

@@ -82,6 +82,7 @@ class Tuning:
             load_seconds=self.bench.load_seconds,
             runs=self.bench.runs,
             simulation_seconds=simulation_seconds,
+            padding=dict(self.curves.padding),
         )
 
     def _capacity(self, best: Candidate | None, order: tuple[Candidate, ...]) -> Capacity:

@@ -121,6 +121,79 @@ def same() -> Model:
     return replace(slow(0), onnx=model([node("Identity", ["x"], ["y"])], _ONE_IN, _ONE_OUT, {}))
 
 
+def over_an_open_axis(kind: str) -> Model:
+    """Of each row the Sum or the Mean over an axis of any size, and its double, which keeps that.
+
+    Zeros behind a row change the mean alone.
+    """
+    axes = {"axes": np.array([1], dtype=np.int64)} if kind == "Sum" else {}
+    attributes = {"keepdims": 0} if kind == "Sum" else {"keepdims": 0, "axes": [1]}
+    return Model(
+        onnx=model(
+            [
+                node(f"Reduce{kind}", ["x", *axes], ["y"], attributes),
+                node("Add", ["x", "x"], ["double"]),
+            ],
+            [Value(name="x", element=FLOAT, dims=(-1, WIDTH))],
+            [
+                Value(name="y", element=FLOAT, dims=(WIDTH,)),
+                Value(name="double", element=FLOAT, dims=(-1, WIDTH)),
+            ],
+            axes,
+        ),
+        interface=ModelInterface(
+            inputs=(TensorSpec(name="x", datatype="FP32", dims=(-1, WIDTH)),),
+            outputs=(
+                TensorSpec(name="y", datatype="FP32", dims=(WIDTH,)),
+                TensorSpec(name="double", datatype="FP32", dims=(-1, WIDTH)),
+            ),
+        ),
+        inputs={"x": np.random.default_rng(2).standard_normal((4, 8, WIDTH)).astype(np.float32)},
+    )
+
+
+def twice_as_long() -> Model:
+    """Each row, and the same behind it."""
+    return Model(
+        onnx=model(
+            [node("Concat", ["x", "x"], ["y"], {"axis": 1})],
+            [Value(name="x", element=FLOAT, dims=(-1, WIDTH))],
+            [Value(name="y", element=FLOAT, dims=(-1, WIDTH))],
+            {},
+        ),
+        interface=ModelInterface(
+            inputs=(TensorSpec(name="x", datatype="FP32", dims=(-1, WIDTH)),),
+            outputs=(TensorSpec(name="y", datatype="FP32", dims=(-1, WIDTH)),),
+        ),
+        inputs={"x": np.random.default_rng(2).standard_normal((4, 8, WIDTH)).astype(np.float32)},
+    )
+
+
+def at_most(places: int = 16) -> Model:
+    """Adds to each place of a row what stands for it in a table: of more there is no table."""
+    table = np.arange(places, dtype=np.float32)
+    nodes = [
+        node("NonZero", ["x"], ["found"]),
+        node("Gather", ["found", "last"], ["at"], {"axis": 0}),
+        node("Gather", ["table", "at"], ["values"], {"axis": 0}),
+        node("ReduceMax", ["values"], ["most"], {"keepdims": 1}),
+        node("Mul", ["most", "zero"], ["nothing"]),
+        node("Add", ["x", "nothing"], ["y"]),
+    ]
+    values = [Value(name=name, element=FLOAT, dims=(-1,)) for name in ("x", "y")]
+    weights = {
+        "table": table,
+        "last": np.array(1, dtype=np.int64),
+        "zero": np.zeros(1, dtype=np.float32),
+    }
+    x, y = (TensorSpec(name=name, datatype="FP32", dims=(-1,)) for name in ("x", "y"))
+    return Model(
+        onnx=model(nodes, values[:1], values[1:], weights),
+        interface=ModelInterface(inputs=(x,), outputs=(y,)),
+        inputs={"x": np.ones((4, 8), dtype=np.float32)},
+    )
+
+
 def joined_badly() -> Model:
     """The identity for one row alone; of several, each is answered with the others in it."""
     nodes = [

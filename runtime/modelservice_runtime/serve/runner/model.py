@@ -1,7 +1,8 @@
 """The Python-backend runner: a variant in its engine, one call for a whole batch.
 
 Triton's dynamic batcher hands over several requests at once; their rows are joined, run as
-one, and cut apart again. Stands in for Triton's own backends where there are none (the PyPI
+one, and cut apart again; where the configuration says so, requests of different lengths are padded
+to the longest. Stands in for Triton's own backends where there are none (the PyPI
 package), and runs what they cannot; the model configuration is the same.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from . import batches, engines
+from . import batches, engines, padding
 from .batches import Arrays
 from .served import CannotServeError, read_served
 
@@ -45,12 +46,30 @@ class TritonPythonModel:
         """One response per request, in order."""
         rows = [self._arrays(request) for request in requests]
         try:
-            counts = [batches.count(arrays) for arrays in rows]
-            results = batches.split(self.engine.run(batches.join(rows)), counts)
+            results = self._together(rows)
         except Exception:  # noqa: BLE001 - whatever it is, each request is asked for its own part
             return [self._alone(*pair) for pair in zip(requests, rows, strict=True)]
         pairs = zip(requests, results, strict=True)
         return [self._response(request, arrays) for request, arrays in pairs]
+
+    def _together(self, rows: Sequence[Arrays]) -> list[Arrays]:
+        """The answers to requests that run as one batch.
+
+        Raises:
+            ValueError: they cannot be joined, or the answers not be told apart.
+        """
+        counts = [batches.count(arrays) for arrays in rows]
+        if not self.served.padded or padding.same_shapes(rows):
+            return batches.split(self.engine.run(batches.join(rows)), counts)
+        inputs, outputs = self.served.open_inputs, self.served.open_outputs
+        lengths = [padding.length(arrays, inputs) for arrays in rows]
+        longest = max(lengths)
+        wide = [padding.widened(arrays, inputs, longest) for arrays in rows]
+        results = batches.split(self.engine.run(batches.join(wide)), counts)
+        return [
+            padding.cut(arrays, outputs, longest, own)
+            for arrays, own in zip(results, lengths, strict=True)
+        ]
 
     def _arrays(self, request: Any) -> Arrays:  # noqa: ANN401 - pb_utils has no types
         return {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from .batches import Arrays
+from .padding import Axes
 
 
 class CannotServeError(Exception):
@@ -19,7 +20,8 @@ class Served:
     """One variant of the artifact, and how it is to run.
 
     ``model_file``: the file itself. ``threads``: of the engine, for one call. ``device``: number
-    of the GPU, None for the CPU.
+    of the GPU, None for the CPU. ``padded``: requests of different lengths run as one batch;
+    ``open_inputs``, ``open_outputs``: by name, the axes beside the rows whose size is open.
     """
 
     variant: str
@@ -30,6 +32,9 @@ class Served:
     outputs: tuple[str, ...]
     threads: int
     device: int | None
+    padded: bool = False
+    open_inputs: Axes = field(default_factory=dict)
+    open_outputs: Axes = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -58,7 +63,20 @@ def read_served(args: Mapping[str, str], config: Mapping[str, Any]) -> Served:
         outputs=tuple(tensor["name"] for tensor in config["output"]),
         threads=max(1, int(_parameter(config, "intra_op_thread_count"))),
         device=int(args.get("model_instance_device_id", "0")) if on_gpu else None,
+        padded="pad_requests" in config["parameters"],
+        open_inputs=_open_axes(config["input"]),
+        open_outputs=_open_axes(config["output"]),
     )
+
+
+def _open_axes(tensors: Sequence[Mapping[str, Any]]) -> Axes:
+    """The sizes that the configuration leaves open, counted with the rows as axis 0."""
+    return {
+        tensor["name"]: tuple(
+            axis for axis, size in enumerate(tensor.get("dims", ()), start=1) if int(size) < 0
+        )
+        for tensor in tensors
+    }
 
 
 def _parameter(config: Mapping[str, Any], name: str) -> str:

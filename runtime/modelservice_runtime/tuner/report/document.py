@@ -38,6 +38,19 @@ class CurveView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LengthView:
+    """Time of an execution whose longest request has this length, at each of ``batches``.
+
+    ``percent``: of the requests that have it.
+    """
+
+    length: int
+    percent: float
+    batches: tuple[int, ...]
+    milliseconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingView:
     """One setting that was simulated, and measured if it got so far.
 
@@ -149,7 +162,8 @@ class CostView:
 class TuningReport:
     """One tuning. ``created_at``: ISO 8601 with its zone; ``headline``: the result, a sentence.
 
-    ``why``: what else has to be said of the choice. ``settings``: in any order.
+    ``why``: what else has to be said of the choice. ``settings``: in any order. ``lengths``: at the
+    chosen setting, where requests have several.
     """
 
     title: str
@@ -166,6 +180,7 @@ class TuningReport:
     reasons: tuple[Reason, ...]
     runs: tuple[RunView, ...]
     cost: CostView
+    lengths: tuple[LengthView, ...] = ()
 
     @property
     def chosen(self) -> SettingView | None:

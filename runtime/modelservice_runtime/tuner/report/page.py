@@ -10,6 +10,7 @@ from .agreement_table import agreement_table
 from .capacity_table import capacity_table
 from .contender_table import contender_table
 from .document import TuningReport
+from .length_table import length_section
 from .memory_table import memory_table
 from .ranking import goal_kept, ranked
 from .run_table import run_table
@@ -56,6 +57,7 @@ def _sections(report: TuningReport) -> tuple[Html, ...]:
             service_chart.picture(curves),
             service_chart.service_table(curves),
         ),
+        *length_section(report.lengths),
         section("Memory", memory_chart.picture(memory), memory_table(memory)),
         section("Capacity of several replicas", capacity_table(report.capacity)),
         section("Every knob and its reason", sections.knobs(report)),

@@ -18,6 +18,8 @@ from . import words
 def sentence(traffic: Traffic) -> str:
     """How requests arrive and how many rows they have, in one line."""
     told = [_arrivals(traffic), _rows(traffic)]
+    if traffic.lengths:
+        told.append(f"lengths {_lengths(traffic)}")
     if traffic.repeated_percent > 0:
         told.append(f"{traffic.repeated_percent:g} % were asked for shortly before")
     return "; ".join(told)
@@ -31,6 +33,8 @@ def lines(traffic: Traffic) -> Iterator[tuple[str, str]]:
     else:
         yield "Wanted of the service", "as much as can be served"
     yield "Rows", _rows(traffic)
+    if traffic.lengths:
+        yield "Lengths", _lengths(traffic)
     yield "Repeated requests", f"{traffic.repeated_percent:g} %"
 
 
@@ -52,6 +56,11 @@ def _rows(traffic: Traffic) -> str:
     shares = sorted(traffic.rows_per_request, key=lambda share: share.rows)
     first, *others = (_share(share) for share in shares)
     return ", ".join((f"requests of {first}", *others))
+
+
+def _lengths(traffic: Traffic) -> str:
+    shares = sorted(traffic.lengths, key=lambda share: share.length)
+    return ", ".join(f"{share.length} ({share.percent:g} %)" for share in shares)
 
 
 def _share(share: RowsShare) -> str:

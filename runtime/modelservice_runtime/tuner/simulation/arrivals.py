@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelservice_runtime.contract.traffic import RowsShare
+from modelservice_runtime.contract.traffic import LengthShare, RowsShare
 
 _SEED = 20_240_917
 #: So long pieces of a recorded trace are kept whole, so that its bursts are.
@@ -25,11 +25,15 @@ class TraceInvalid(ValueError):  # noqa: N818 - named for the state of the trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
-    """``arrival``: seconds, ascending; ``rows``: of each; ``level``: its priority, 0 the first."""
+    """``arrival``: seconds, ascending; ``rows``: of each; ``level``: its priority, 0 the first.
+
+    ``length``: of each, None where nothing is said of lengths.
+    """
 
     arrival: np.ndarray
     rows: np.ndarray
     level: np.ndarray
+    length: np.ndarray | None = None
 
     @property
     def rows_per_second(self) -> float:
@@ -95,12 +99,13 @@ class Source:
     """Makes the requests of a traffic at any rate, from the same random numbers each time.
 
     ``rows_per_request``: percents that add up to 100. ``levels``: share of the requests of each
-    priority level. ``trace``: None for independent clients (Poisson).
+    priority level. ``trace``: None for independent clients (Poisson). ``lengths``: likewise.
     """
 
     rows_per_request: tuple[RowsShare, ...]
     trace: Trace | None = None
     levels: tuple[float, ...] = (1.0,)
+    lengths: tuple[LengthShare, ...] = ()
 
     @property
     def mean_rows(self) -> float:
@@ -126,7 +131,12 @@ class Source:
         else:
             arrival = _replayed(self.trace, rate, count, generator)
             rows = np.resize(rows, len(arrival))
-        return Requests(arrival=arrival, rows=rows, level=self._drawn_levels(len(arrival), seed))
+        return Requests(
+            arrival=arrival,
+            rows=rows,
+            level=self._drawn_levels(len(arrival), seed),
+            length=self.request_lengths(len(arrival), seed),
+        )
 
     def climbing(self, rows_per_second: tuple[float, float], count: int, seed: int = 0) -> Requests:
         """``count`` requests of independent clients, whose rate climbs steadily.
@@ -142,7 +152,17 @@ class Source:
         slope = (high - low) / seconds
         arrival: np.ndarray = (np.sqrt(low**2 + 2 * slope * expected) - low) / slope
         level: np.ndarray = np.zeros(count, dtype=np.int64)
-        return Requests(arrival=arrival, rows=self.request_rows(count, seed), level=level)
+        return Requests(
+            arrival=arrival,
+            rows=self.request_rows(count, seed),
+            level=level,
+            length=self.request_lengths(count, seed),
+        )
+
+    def of_length(self, length: int) -> Source:
+        """The same with requests of one length; 0 for nothing said of it."""
+        only = (LengthShare(length=length, percent=100.0),) if length else ()
+        return replace(self, lengths=only)
 
     def request_rows(self, count: int, seed: int = 0) -> np.ndarray:
         """Rows of ``count`` requests, in a random order."""
@@ -151,6 +171,17 @@ class Source:
         shares = np.array([share.percent for share in self.rows_per_request], dtype=float)
         drawn = generator.choice(len(sizes), size=count, p=shares / shares.sum())
         chosen: np.ndarray = sizes[drawn].astype(np.int64)
+        return chosen
+
+    def request_lengths(self, count: int, seed: int = 0) -> np.ndarray | None:
+        """Lengths of ``count`` requests, in a random order; None where nothing is said of them."""
+        if not self.lengths:
+            return None
+        generator = np.random.default_rng([_SEED, seed, 4])
+        lengths = np.array([share.length for share in self.lengths], dtype=np.int64)
+        shares = np.array([share.percent for share in self.lengths], dtype=float)
+        drawn = generator.choice(len(lengths), size=count, p=shares / shares.sum())
+        chosen: np.ndarray = lengths[drawn]
         return chosen
 
     def _drawn_levels(self, count: int, seed: int) -> np.ndarray:

@@ -43,7 +43,7 @@ def throughput(service: ServiceTime, batching: Batching) -> float:
     slowest = float(service.slower(batching.instances)[-1])
     best = max(
         size / (seconds * slowest + service.gap * size)
-        for size, seconds in enumerate(service.table(batching.max_batch))
+        for size, seconds in enumerate(service.full_batches(batching.max_batch))
         if size and seconds > 0
     )
     return float(batching.instances * best)

@@ -1,14 +1,18 @@
 """The batcher's inner loops, compiled. Arrays in, arrays out; seconds everywhere.
 
-``service[b]``: of an execution of b rows. ``spread``: factors that stand for its distribution,
-drawn through ``draws`` (one number for each execution, reused in turn). ``contention[m]``: by how
-much an execution is slower that begins while m other instances execute. ``gap``: for each row of an
-execution, until the instance takes the next one. A rejected request has the latency infinity.
+``service[l, b]``: of an execution of b rows whose longest request has the length l, counted from
+the shortest; one line where nothing is said of lengths. ``executions``: likewise, added to.
+``length``: of each request, None for nothing said: numba then leaves out what is about it.
+``padded``: requests of different lengths may be one batch; if not, one of another length closes it.
+``spread``: factors that stand for a time's distribution, drawn through ``draws`` (one number for
+each execution, reused in turn). ``contention[m]``: by how much an execution is slower that begins
+while m other instances execute. ``gap``: for each row of an execution, until the instance takes the
+next one. A rejected request has the latency infinity.
 Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
 """
 
 # One loop that the compiler sees whole; numba calls by position and finds the types itself.
-# ruff: noqa: C901, PLR0912, PLR0915, PLR0917
+# ruff: noqa: C901, FBT001, PLR0912, PLR0915, PLR0917
 # mypy: ignore-errors
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ from numba import njit
 def _open_loop(
     arrival: np.ndarray,
     rows: np.ndarray,
+    length: np.ndarray | None,
+    padded: bool,
     order: np.ndarray,
     counts: np.ndarray,
     service: np.ndarray,
@@ -38,9 +44,10 @@ def _open_loop(
     """Requests come when they come. Returns the seconds that instances were busy.
 
     ``order[l, :counts[l]]``: the requests of priority level l, oldest first. ``timeout``: of
-    waiting, infinity for none. ``executions``: by batch size, added to.
+    waiting, infinity for none.
     """
-    largest = len(service) - 1
+    largest = service.shape[1] - 1
+    longest = 0
     levels = len(counts)
     heads = np.zeros(levels, np.int64)
     ends = np.zeros(levels, np.int64)
@@ -77,6 +84,7 @@ def _open_loop(
         while True:
             # Take what is there, level by level.
             total = 0
+            longest = 0
             full = False
             following = np.inf
             for level in range(levels):
@@ -89,6 +97,11 @@ def _open_loop(
                     if total + rows[request] > largest:
                         full = True
                         break
+                    if length is not None:
+                        if total > 0 and not padded and length[request] != longest:
+                            full = True
+                            break
+                        longest = max(longest, length[request])
                     total += rows[request]
                     end += 1
                     full = total == largest
@@ -103,9 +116,10 @@ def _open_loop(
         for i in range(instances):
             if i != k and executing[i] > now:
                 together += 1
-        seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
+        spreading = spread[draws[executed % len(draws)]]
+        seconds = service[longest, total] * spreading * contention[together]
         executed += 1
-        executions[total] += 1
+        executions[longest, total] += 1
         busy += seconds
         finish = now + seconds
         executing[k] = finish
@@ -121,6 +135,8 @@ def _closed_loop(
     clients: int,
     think: float,
     rows: np.ndarray,
+    length: np.ndarray | None,
+    padded: bool,
     service: np.ndarray,
     spread: np.ndarray,
     draws: np.ndarray,
@@ -133,9 +149,9 @@ def _closed_loop(
 ) -> float:
     """Each client sends its next request ``think`` seconds after its answer, in turn of ``rows``.
 
-    Returns the seconds that it took until ``latency`` was full.
+    ``length``: in the same turn. Returns the seconds that it took until ``latency`` was full.
     """
-    largest = len(service) - 1
+    largest = service.shape[1] - 1
     free = np.zeros(instances)
     executing = np.zeros(instances)
     arrival = np.zeros(clients)
@@ -144,6 +160,11 @@ def _closed_loop(
     asked = np.zeros(clients, np.int64)
     for client in range(clients):
         asked[client] = rows[client % len(rows)]
+    longest = 0
+    if length is not None:
+        long = np.zeros(clients, np.int64)
+        for client in range(clients):
+            long[client] = length[client % len(length)]
     taken = np.zeros(clients, np.bool_)
     done = 0
     sent = clients
@@ -160,6 +181,7 @@ def _closed_loop(
         total = 0
         while True:
             total = 0
+            longest = 0
             full = False
             following = np.inf
             taken[:] = False
@@ -177,6 +199,11 @@ def _closed_loop(
                 if total + asked[best] > largest:
                     full = True
                     break
+                if length is not None:
+                    if total > 0 and not padded and long[best] != longest:
+                        full = True
+                        break
+                    longest = max(longest, long[best])
                 total += asked[best]
                 taken[best] = True
                 full = total == largest
@@ -190,9 +217,10 @@ def _closed_loop(
         for i in range(instances):
             if i != k and executing[i] > now:
                 together += 1
-        seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
+        spreading = spread[draws[executed % len(draws)]]
+        seconds = service[longest, total] * spreading * contention[together]
         executed += 1
-        executions[total] += 1
+        executions[longest, total] += 1
         finish = now + seconds
         executing[k] = finish
         free[k] = finish + gap * total
@@ -204,6 +232,8 @@ def _closed_loop(
                     end = max(end, finish)
                 arrival[client] = finish + think
                 asked[client] = rows[sent % len(rows)]
+                if length is not None:
+                    long[client] = length[sent % len(length)]
                 sent += 1
     return end
 

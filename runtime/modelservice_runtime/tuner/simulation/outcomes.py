@@ -26,7 +26,8 @@ class Batching:
 class Outcome:
     """``latency``: seconds as the client sees it, infinity where it was rejected.
 
-    ``rows_per_second``: answered rows; ``executions``: by batch size; ``busy_seconds``: of all
+    ``rows_per_second``: answered rows; ``executions``: by batch size; ``of_lengths``: the same by
+    length and batch size, where there are several lengths; ``busy_seconds``: of all
     instances; ``busy``: share of the time that they executed.
     """
 
@@ -35,6 +36,12 @@ class Outcome:
     executions: np.ndarray
     busy_seconds: float
     busy: float
+    of_lengths: np.ndarray | None = None
+
+    @property
+    def by_kind(self) -> np.ndarray:
+        """Executions by length and batch size, or by batch size where there is one length."""
+        return self.executions if self.of_lengths is None else self.of_lengths
 
     @property
     def mean_batch(self) -> float:
@@ -60,13 +67,15 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
     count = len(requests.arrival)
     order, counts = _by_level(requests.level)
     latency = np.zeros(count)
-    executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
+    places, table, executions = _kinds(service, batching.max_batch, requests.length)
     busy = kernels.open_loop(
         requests.arrival,
         requests.rows,
+        places,
+        service.by_length is not None and service.by_length.padded,
         order,
         counts,
-        service.table(batching.max_batch),
+        table,
         np.array(service.spread),
         service.draws(),
         service.slower(batching.instances),
@@ -84,23 +93,35 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
     return Outcome(
         latency=latency + service.overhead,
         rows_per_second=rows / max(span, 1e-9),
-        executions=executions,
+        executions=executions.sum(axis=0),
+        of_lengths=None if places is None else executions,
         busy_seconds=busy,
         busy=busy / max(span * batching.instances, 1e-9),
     )
 
 
 def closed_loop(
-    service: ServiceTime, batching: Batching, clients: int, rows: np.ndarray, count: int
+    service: ServiceTime,
+    batching: Batching,
+    clients: int,
+    rows: np.ndarray,
+    count: int,
+    *,
+    lengths: np.ndarray | None = None,
 ) -> Outcome:
-    """``clients`` that each wait for their answer, until ``count`` answers are there."""
+    """``clients`` that each wait for their answer, until ``count`` answers are there.
+
+    ``rows``, ``lengths``: of their requests, in turn.
+    """
     latency = np.zeros(count)
-    executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
+    places, table, executions = _kinds(service, batching.max_batch, lengths)
     span = kernels.closed_loop(
         clients,
         service.overhead,
         rows,
-        service.table(batching.max_batch),
+        places,
+        service.by_length is not None and service.by_length.padded,
+        table,
         np.array(service.spread),
         service.draws(),
         service.slower(batching.instances),
@@ -110,14 +131,27 @@ def closed_loop(
         latency,
         executions,
     )
-    answered = float((np.arange(batching.max_batch + 1) * executions).sum())
+    sizes: np.ndarray = executions.sum(axis=0)
+    answered = float((np.arange(batching.max_batch + 1) * sizes).sum())
     return Outcome(
         latency=latency + service.overhead,
         rows_per_second=answered / max(span, 1e-9),
-        executions=executions,
+        executions=sizes,
+        of_lengths=None if places is None else executions,
         busy_seconds=math.nan,
         busy=math.nan,
     )
+
+
+def _kinds(
+    service: ServiceTime, largest: int, lengths: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """For the loops: each request's place among the lengths, the table of times, room to count."""
+    table = service.table(largest)
+    if service.by_length is not None and lengths is not None:
+        tables = service.by_length.tables(table)
+        return service.by_length.places(lengths), tables, np.zeros(tables.shape, np.int64)
+    return None, table[None, :], np.zeros((1, largest + 1), np.int64)
 
 
 def _by_level(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .by_length import ByLength
+
 #: Numbers that stand for a distribution: its quantiles in the middle of as many equal shares.
 SPREAD_POINTS = 200
 _DRAWS = 4096
@@ -24,6 +26,7 @@ class ServiceTime:
     the last one holds for more. ``gap``: seconds for each row of
     an execution in which the instance takes nothing yet: what the server does with requests
     and answers meanwhile. ``overhead``: seconds that a client sees beside waiting and execution.
+    ``by_length``: where requests have several lengths; ``seconds`` are then those of one of them.
     """
 
     batches: tuple[int, ...]
@@ -32,6 +35,7 @@ class ServiceTime:
     contention: tuple[float, ...] = (1.0,)
     gap: float = 0.0
     overhead: float = 0.0
+    by_length: ByLength | None = None
 
     def of(self, batch: int) -> float:
         """Mean seconds of an execution of ``batch`` rows."""
@@ -52,6 +56,21 @@ class ServiceTime:
         table[0] = 0.0
         monotone: np.ndarray = np.maximum.accumulate(table)
         return monotone
+
+    def full_batches(self, largest: int) -> np.ndarray:
+        """Mean time by batch size of a service that always has requests of every length to do."""
+        table = self.table(largest)
+        return table if self.by_length is None else self.by_length.full_batches(table)
+
+    def means(self, executions: np.ndarray, largest: int) -> np.ndarray:
+        """Mean time by batch size up to ``largest``, over the lengths that were executed together.
+
+        ``executions``: how many, by batch size; with several lengths by length and batch size.
+        """
+        table = self.table(largest)
+        if self.by_length is None or executions.ndim == 1:
+            return table
+        return self.by_length.means(table, executions)
 
     def scaled(self, speed: float, scatter: float = 1.0) -> ServiceTime:
         """Every execution takes ``speed`` times as long, and scatters ``scatter`` times as much."""
