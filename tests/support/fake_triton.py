@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from modelservice_runtime.tuner import bench, confirming, curves, tuning
+from modelservice_runtime.tuner import bench, curves, loading, tuning
 from modelservice_runtime.tuner.deadline import Deadline
 from modelservice_runtime.tuner.errors import (
     MODEL_NOT_SERVABLE,
@@ -74,7 +74,8 @@ class FakeTriton:
     ``truth``: of executions. ``contention``: by how much one is slower for each other that
     executes. ``scatter``: of executions; ``drift``: of the machine from moment to moment.
     ``exports``: every latency is known; ``counts``: Triton says what it executed.
-    ``stretched``: how much longer than it should the load generator takes to send all.
+    ``stretched``: how much longer than it should the load generator takes to send all;
+    ``pause``: seconds that it takes between an answer and the next request of a closed loop.
     ``refused``: settings that Triton does not load. ``dies_at``: runs in which it dies, by number;
     ``fails_at``: in which the load generator has no figures.
     """
@@ -85,6 +86,7 @@ class FakeTriton:
     drift: float = 0.0
     overhead: float = 0.0002
     stretched: float = 1.0
+    pause: float = 0.0
     exports: bool = True
     counts: bool = True
     refused: Callable[[Setting], bool] = lambda _: False
@@ -101,7 +103,7 @@ class FakeTriton:
 
     def install(self, patch: Any) -> None:
         """Time is the fake's own, and so is what is counted in it."""
-        for module in (bench, confirming, curves, tuning):
+        for module in (bench, curves, loading, tuning):
             patch.setattr(module, "time", self.clock)
         patch.setattr(bench, "Watch", FakeWatch)
 
@@ -146,6 +148,8 @@ class FakeTriton:
         (first, *_) = run.parts
         if run.open_loop:
             done = self._at_their_times(run)
+        elif run.one_by_one:
+            done = self._in_flight(run)
         elif _value(first, "--concurrency-range") == 1:
             done = self._one_after_another(first, run.seconds)
         else:
@@ -219,6 +223,38 @@ class FakeTriton:
             free[place], head = now + seconds, end
         return done
 
+    def _in_flight(self, run: Run) -> list[Execution]:
+        """Each client sends the next request of its size when it has its answer."""
+        setting, moment = self.served[-1], {}
+        left = {part.batch: part.requests for part in run.parts}
+        waiting = []
+        for part in run.parts:
+            clients = _value(part, "--concurrency-range")
+            waiting += [(0.0, part.batch)] * clients
+            left[part.batch] -= clients
+        free, done = [0.0] * setting.option.instances, []
+        while waiting:
+            waiting.sort()
+            place = min(range(len(free)), key=free.__getitem__)
+            now = max(free[place], waiting[0][0])
+            now = max(now, waiting[0][0] + setting.queue_delay_microseconds / 1e6)
+            rows, many = 0, 0
+            for at, more in waiting:
+                if at > now or rows + more > setting.max_batch_size:
+                    break
+                rows, many = rows + more, many + 1
+            together = sum(1 for other, until in enumerate(free) if other != place and until > now)
+            seconds = self._seconds(rows, together, moment, now)
+            done.append(Execution(now, seconds, tuple(waiting[:many])))
+            free[place] = now + seconds
+            again = free[place] + self.overhead + self.pause
+            for _, more in waiting[:many]:
+                if left[more] > 0:
+                    left[more] -= 1
+                    waiting.append((again, more))
+            del waiting[:many]
+        return done
+
     def _measured(self, done: Sequence[Execution], run: Run) -> Measurement:
         answers = sorted(
             (at, (one.finish - at + self.overhead) * 1000, rows)
@@ -228,7 +264,7 @@ class FakeTriton:
         latencies = [ms for _, ms, _ in answers]
         percents = {name: float(np.percentile(latencies, name)) for name in (50, 90, 95, 99)}
         spent = max(one.finish for one in done)
-        known = run.open_loop and self.exports
+        known = run.one_by_one and self.exports
         return Measurement(
             rows_per_second=sum(one.rows for one in done) / spent,
             percentiles_ms=percents,

@@ -12,6 +12,7 @@ from tuning_values import candidate, executions, setting, trial, tune_request, t
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, MemoryPlan, Profile
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, TuneResult
+from modelservice_runtime.tuner.answered import answered_shares
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
 from modelservice_runtime.tuner.finding_capacity import Capacity
 from modelservice_runtime.tuner.knobs import Knob, Place, decide, knobs
@@ -30,6 +31,7 @@ def profile(found: Tuned = FOUND, **more: Any) -> Profile:
     """Of a tuning."""
     decided = decide(found, PLACE)
     given_ = {
+        "answered": answered_shares(found, decided),
         "memory": PLAN,
         "peak_bytes": 270 * MIB,
         "load_seconds": 1.5,
@@ -97,6 +99,7 @@ def test_the_largest_profile_there_is_fits() -> None:
         found,
         decide(found, PLACE),
         knobs(found, decide(found, PLACE), PLACE),
+        answered=answered_shares(found, decide(found, PLACE)),
         memory=PLAN,
         peak_bytes=270 * MIB,
         load_seconds=1.5,

@@ -24,6 +24,7 @@ from modelservice_runtime.contract.traffic import (
 from modelservice_runtime.cpu import read_cpu
 
 from . import errors, memory_plan
+from .answered import answered_shares
 from .bench import Bench
 from .cores import Cores
 from .deadline import Deadline
@@ -244,9 +245,9 @@ def report(found: Found, folder: Path, title: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     value = report_of(
         found.tuned,
-        found.decided,
         found.knobs,
         plan,
+        answered_shares(found.tuned, found.decided),
         title=title,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         hardware=read_cpu(),

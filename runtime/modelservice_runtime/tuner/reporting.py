@@ -14,7 +14,8 @@ from modelservice_runtime.contract.profile import (
 )
 
 from . import curve, report
-from .knobs import Decided, Knob
+from .answered import Shares
+from .knobs import Knob
 from .measured_option import MeasuredOption
 from .memory_plan import MIB, Observation, predicted
 from .outcome import Tuned
@@ -22,17 +23,16 @@ from .report import document as doc
 from .results import curve_notes, discarded, variants_compared
 from .search import NOISE_SHARE, Candidate, batching_of
 from .settings import Setting
-from .simulation.capacity import answered_share
-from .simulation.outcomes import open_loop
+from .simulation.loads import AtTimes
 from .simulation.service_time import ServiceTime
 from .trials import Trial, valid
 
 
 def report_of(
     tuned: Tuned,
-    decided: Decided,
     knobs: Sequence[Knob],
     memory: MemoryPlan | None,
+    answered: Shares,
     *,
     title: str,
     created_at: str,
@@ -51,7 +51,7 @@ def report_of(
         curves=tuple(_curve(tuned, seen) for seen in tuned.options.values() if seen.points),
         settings=_settings(tuned),
         memory=_memory(tuned, memory),
-        capacity=_capacity(tuned, decided),
+        capacity=_capacity(tuned, answered),
         reasons=tuple(doc.Reason(knob=k.name, value=k.value, why=k.why) for k in knobs),
         runs=_runs(tuned),
         cost=doc.CostView(
@@ -123,10 +123,12 @@ def _outcome(tuned: Tuned, item: Candidate, trials: Sequence[Trial]) -> tuple[st
         return doc.UNFIT, item.misfit
     if trials:
         last = trials[-1]
-        words = f"{last.violations:.1%} late at {last.rows_per_second:.0f} rows/s"
-        return doc.FINALIST, words
+        return doc.FINALIST, f"{last.violations:.1%} late {last.load_words}"
     if item.rows_per_second <= 0:
         return doc.REJECTED, f"keeps {tuned.question.goal_words()} at no rate"
+    if item.clients < tuned.question.clients:
+        few = f"at most {item.clients} requests in flight"
+        return doc.REJECTED, f"keeps {tuned.question.goal_words()} with {few}"
     best = max(other.rows_per_second for other in tuned.order)
     behind = 1 - item.rows_per_second / best
     why = (
@@ -144,23 +146,23 @@ def _runs(tuned: Tuned) -> tuple[doc.RunView, ...]:
 
 
 def _run(trial: Trial, tuned: Tuned, service: ServiceTime) -> doc.RunView:
-    requests = trial.sent or trial.requests
-    outcome = open_loop(service, batching_of(trial.setting), requests)
+    load = trial.load_as_sent
+    outcome = load.outcome(service, batching_of(trial.setting))
     objective = tuned.question.objective
     percentile = objective.percentile
     measured = trial.measurement
-    seconds = max(float(requests.arrival[-1]), 1e-9)
+    rows = load.requests.rows_per_second if isinstance(load, AtTimes) else trial.rows_per_second
     return doc.RunView(
         label=trial.setting.words(),
-        rate=trial.rows_per_second,
-        concurrency=0,
+        rate=0.0 if trial.clients else trial.rows_per_second,
+        concurrency=trial.clients,
         measured_p50_ms=trial.median_ms,
         measured_p99_ms=trial.tail_ms,
         simulated_p50_ms=outcome.quantile(50) * 1000,
         simulated_p99_ms=outcome.quantile(percentile) * 1000,
         measured_violation_percent=100 * trial.violations,
         simulated_violation_percent=100 * outcome.violations(objective.milliseconds / 1000),
-        measured_rows_per_second=float(requests.rows.sum()) / seconds,
+        measured_rows_per_second=rows,
         simulated_rows_per_second=outcome.rows_per_second,
         requests=measured.requests,
         discarded=trial.discarded,
@@ -204,17 +206,12 @@ def _memory_note(plan: MemoryPlan | None) -> str:
     )
 
 
-def _capacity(tuned: Tuned, decided: Decided) -> doc.CapacityView:
-    candidate = tuned.capacity.candidate
-    timeout = decided.queue_timeout_microseconds / 1e6 or math.inf
-    batching = batching_of(candidate.setting, timeout)
-    question = tuned.question
-    shares = answered_share(candidate.service, batching, question.source, question.goal)
+def _capacity(tuned: Tuned, answered: Shares) -> doc.CapacityView:
     rate = tuned.capacity.rows_per_second
     return doc.CapacityView(
         replicas=CAPACITY_REPLICAS,
         rows_per_second=tuple(rate * count for count in CAPACITY_REPLICAS),
         load_steps=LOAD_STEPS,
-        answered_percent=tuple(tuple(100 * share for share in row) for row in shares),
+        answered_percent=tuple(tuple(100 * share for share in row) for row in answered),
         routing=RANDOM_SPLIT,
     )

@@ -20,14 +20,14 @@ from modelservice_runtime.contract.results import (
 )
 
 from . import curve
+from .answered import Shares
 from .errors import MEASURED, OBJECTIVE_MISSED, TuneError
 from .figures import figure
 from .knobs import Decided, Knob
 from .outcome import Tuned
 from .search import Candidate, batching_of
 from .settings import batch_sizes
-from .simulation.capacity import answered_share, packed, throughput
-from .simulation.outcomes import Batching
+from .simulation.capacity import packed, throughput
 from .trials import valid
 
 #: A result has room for so many reasons; the report has all of them.
@@ -63,6 +63,7 @@ def profile_of(
     decided: Decided,
     knobs: tuple[Knob, ...],
     *,
+    answered: Shares,
     memory: MemoryPlan,
     peak_bytes: int,
     load_seconds: float,
@@ -71,8 +72,6 @@ def profile_of(
     """What sizing and status read."""
     chosen, goal = tuned.chosen, request.objective
     setting, rate = chosen.setting, tuned.capacity.rows_per_second
-    timeout = decided.queue_timeout_microseconds / 1e6 if tuned.met else float("inf")
-    batching = batching_of(setting, timeout)
     final = tuned.capacity.candidate
     return Profile(
         artifact_digest=request.artifact_digest,
@@ -88,7 +87,7 @@ def profile_of(
         throughput_rows_per_second=round(_throughput(tuned), 3),
         capacity_rows_per_second=round(rate, 3),
         capacity_table=capacity_table(tuned),
-        answered_share=answered(final, batching, tuned),
+        answered_share=packed(answered),
         objective_percentile=goal.percentile,
         objective_ms=goal.milliseconds,
         objective_met=tuned.met,
@@ -119,13 +118,6 @@ def capacity_table(tuned: Tuned) -> tuple[float, ...]:
     """R(c) for the routing that there is: each replica gets a random part of the requests."""
     rate = tuned.capacity.rows_per_second
     return tuple(round(rate * count, 2) for count in CAPACITY_REPLICAS)
-
-
-def answered(candidate: Candidate, batching: Batching, tuned: Tuned) -> str:
-    """Share answered in time by load and replicas, packed."""
-    question = tuned.question
-    table = answered_share(candidate.service, batching, question.source, question.goal)
-    return packed(table)
 
 
 def _throughput(tuned: Tuned) -> float:
@@ -179,7 +171,7 @@ def discarded(tuned: Tuned) -> tuple[str, ...]:
     many = len(tuned.trials) - len(valid(tuned.trials))
     why = "the load generator fell behind"
     return (
-        (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",) if many else ()
+        (f"{many} of {len(tuned.trials)} runs under load were thrown away: {why}",) if many else ()
     )
 
 

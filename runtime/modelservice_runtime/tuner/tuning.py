@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from . import finding_capacity
+from . import finding_capacity, finding_clients
 from .bench import Bench
 from .confirming import Confirming
 from .curves import Curves
@@ -54,9 +54,8 @@ class Tuning:
         order = simulated(space(models, self.question), models, self.question, self._memory)
         simulation_seconds = time.monotonic() - started
         say("simulating", 0.55, f"{len(order)} settings in {simulation_seconds:.1f} s")
-        met = min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds
         best = None
-        if met:
+        if min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds:
             until = self.deadline.for_search()
             best = self.confirming.best(order, until, self.curves.noise())
         capacity = self._capacity(best, order)
@@ -65,8 +64,8 @@ class Tuning:
         return Tuned(
             question=self.question,
             chosen=chosen,
-            met=met,
-            why=self._why(chosen, best, len(order)),
+            met=self._is_kept_alone(chosen) and not capacity.missed,
+            why=self._why(capacity, best, len(order)),
             capacity=capacity,
             order=order,
             options=dict(self.curves.options),
@@ -86,16 +85,23 @@ class Tuning:
 
     def _capacity(self, best: Candidate | None, order: tuple[Candidate, ...]) -> Capacity:
         if best is not None:
-            return finding_capacity.find(self.confirming, best, self.deadline)
+            find = finding_clients.find if self.question.clients else finding_capacity.find
+            return find(self.confirming, best, self.deadline)
         smallest = self._smallest(order)
-        if self.curves.alone_ms[smallest.setting.option.variant] > (
-            self.question.objective.milliseconds
-        ):
+        if not self._is_kept_alone(smallest):
             return finding_capacity.best_effort(self.confirming, smallest, self.deadline)
+        if self.question.clients:
+            alone = replace(smallest, clients=1)
+            return finding_clients.find(self.confirming, alone, self.deadline)
         rate = (1 - UNPROVEN_SHARE) * smallest.throughput
-        alone = self.curves.alone_ms[smallest.setting.option.variant]
+        latency = self.curves.alone_ms[smallest.setting.option.variant]
         note = "only lone requests keep the objective: capacity is a cautious guess"
-        return Capacity(rows_per_second=rate / 2, latency_ms=alone, candidate=smallest, note=note)
+        return Capacity(rows_per_second=rate / 2, latency_ms=latency, candidate=smallest, note=note)
+
+    def _is_kept_alone(self, candidate: Candidate) -> bool:
+        """Whether lone requests of its variant keep the objective."""
+        alone = self.curves.alone_ms[candidate.setting.option.variant]
+        return alone <= self.question.objective.milliseconds
 
     def _smallest(self, order: tuple[Candidate, ...]) -> Candidate:
         """A lone row of what is fastest alone.
@@ -141,17 +147,23 @@ class Tuning:
         why = misfit(parts, self.question.memory_bytes) or gpu_misfit(setting, seen)
         return (parts.total if parts else 0), why
 
-    def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
+    def _why(self, capacity: Capacity, best: Candidate | None, many: int) -> str:
+        chosen = capacity.candidate
         words, goal = chosen.setting.words(), self.question.goal_words()
-        if best is not None:
-            return f"{words}: carries most of {many} settings within {goal}"
         alone = self.curves.alone_ms[chosen.setting.option.variant]
-        if alone <= self.question.objective.milliseconds:
-            return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
-        return (
-            f"{goal} cannot be kept: a lone request takes {alone:.1f} ms;"
-            f" {words} serves as fast as it can"
-        )
+        if not self._is_kept_alone(chosen):
+            return (
+                f"{goal} cannot be kept: a lone request takes {alone:.1f} ms;"
+                f" {words} serves as fast as it can"
+            )
+        if capacity.missed:
+            most = f"carries most of {many} settings with the {capacity.clients} that keep it"
+            return f"{capacity.missed}; {words}: {most}"
+        if best is not None:
+            asked = self.question.clients
+            loop = f" with {asked} requests in flight" if asked else ""
+            return f"{words}: carries most of {many} settings within {goal}{loop}"
+        return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
 
 
 def peak_bytes(tuned: Tuned) -> int:

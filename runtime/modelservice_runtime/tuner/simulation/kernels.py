@@ -130,10 +130,11 @@ def _closed_loop(
     delay: float,
     latency: np.ndarray,
     executions: np.ndarray,
-) -> float:
+) -> tuple[float, float]:
     """Each client sends its next request ``think`` seconds after its answer, in turn of ``rows``.
 
-    Returns the seconds that it took until ``latency`` was full.
+    Returns the seconds that it took until ``latency`` was full, and those that instances were
+    busy.
     """
     largest = len(service) - 1
     free = np.zeros(instances)
@@ -149,6 +150,7 @@ def _closed_loop(
     sent = clients
     executed = 0
     end = 0.0
+    busy = 0.0
     while done < len(latency):
         k = 0
         for i in range(1, instances):
@@ -193,6 +195,7 @@ def _closed_loop(
         seconds = service[total] * spread[draws[executed % len(draws)]] * contention[together]
         executed += 1
         executions[total] += 1
+        busy += seconds
         finish = now + seconds
         executing[k] = finish
         free[k] = finish + gap * total
@@ -205,9 +208,9 @@ def _closed_loop(
                 arrival[client] = finish + think
                 asked[client] = rows[sent % len(rows)]
                 sent += 1
-    return end
+    return end, busy
 
 
 #: Compiled at the first call, read from the cache at later ones.
 open_loop: Callable[..., float] = njit(cache=True, nogil=True)(_open_loop)
-closed_loop: Callable[..., float] = njit(cache=True, nogil=True)(_closed_loop)
+closed_loop: Callable[..., tuple[float, float]] = njit(cache=True, nogil=True)(_closed_loop)

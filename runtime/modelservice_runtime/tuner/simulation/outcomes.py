@@ -96,7 +96,7 @@ def closed_loop(
     """``clients`` that each wait for their answer, until ``count`` answers are there."""
     latency = np.zeros(count)
     executions: np.ndarray = np.zeros(batching.max_batch + 1, np.int64)
-    span = kernels.closed_loop(
+    span, busy = kernels.closed_loop(
         clients,
         service.overhead,
         rows,
@@ -115,8 +115,8 @@ def closed_loop(
         latency=latency + service.overhead,
         rows_per_second=answered / max(span, 1e-9),
         executions=executions,
-        busy_seconds=math.nan,
-        busy=math.nan,
+        busy_seconds=busy,
+        busy=busy / max(span * batching.instances, 1e-9),
     )
 
 
