@@ -21,11 +21,17 @@ from tuning_landscapes import (
 from tuning_values import setting
 
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, TRACE, RowsShare
+from modelservice_runtime.tuner.answered import answered_shares
+from modelservice_runtime.tuner.knobs import Place, decide, knobs
 from modelservice_runtime.tuner.question import Question
+from modelservice_runtime.tuner.report import document as doc
+from modelservice_runtime.tuner.reporting import report_of
 from modelservice_runtime.tuner.simulation.arrivals import parse_trace
 from modelservice_runtime.tuner.trials import ENOUGH_REQUESTS
 
 pytestmark = pytest.mark.usefixtures("quick_search")
+
+PLACE = Place(gpu=False, backend="python", answer_bytes=4000)
 
 
 def looped(clients: int, **more: Any) -> Question:
@@ -131,3 +137,24 @@ def test_a_recorded_trace_is_tuned_for_and_its_runs_are_short(
     best = truly_best(fake, replace(bursts, question=asked()))
     assert 0 < bursts.capacity.rows_per_second < 0.6 * best
     assert fake.clock.now - 1000.0 < 120.0
+
+
+def test_the_report_shows_the_clients_that_were_asked_for_and_those_that_keep_the_goal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = tune(FakeTriton(truth=batches_pay, contention=CONTENTION), monkeypatch, looped(200))
+    decided = decide(found, PLACE)
+    shares = answered_shares(found, decided)
+    every = knobs(found, decided, PLACE)
+    made = report_of(found, every, None, shares, title="t", created_at="now", hardware="cpu")
+    assert {run.concurrency for run in made.runs} >= {200, found.capacity.clients}
+    assert {run.rate for run in made.runs} == {0.0}
+    assert made.chosen is not None
+    assert made.chosen.measured_capacity == found.capacity.rows_per_second
+    assert made.chosen.measured_latency_ms == found.capacity.latency_ms
+    rejected = [item.why for item in made.settings if item.outcome == doc.REJECTED]
+    assert any("keeps p99 ≤ 40 ms with at most" in why for why in rejected)
+    assert [row[0] for row in shares][-1] == 0.0
+    assert decided.queue_timeout_microseconds == 0
+    (queue,) = [knob for knob in every if knob.name == "queue time-out"]
+    assert "none is refused" in queue.why

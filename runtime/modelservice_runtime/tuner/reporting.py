@@ -95,11 +95,14 @@ def _setting(tuned: Tuned, item: Candidate) -> doc.SettingView:
     trials = valid([trial for trial in tuned.trials if trial.setting == setting])
     outcome, why = _outcome(tuned, item, trials)
     is_chosen = setting == tuned.chosen.setting
+    # Of a closed loop, the runs with as many clients as keep the goal.
+    clients = tuned.capacity.clients if is_chosen else item.clients
+    own = [trial for trial in trials if trial.clients == clients]
     measured = None
-    if is_chosen and trials:
+    if is_chosen and own:
         measured = tuned.capacity.rows_per_second
-    elif trials:
-        measured = median(trial.rows_per_second for trial in trials)
+    elif own:
+        measured = median(trial.rows_per_second for trial in own)
     return doc.SettingView(
         label=setting.words(),
         variant=option.variant,
@@ -112,7 +115,7 @@ def _setting(tuned: Tuned, item: Candidate) -> doc.SettingView:
         outcome=outcome,
         why=why,
         measured_capacity=measured,
-        measured_latency_ms=median(trial.tail_ms for trial in trials) if trials else None,
+        measured_latency_ms=median(trial.tail_ms for trial in own) if own else None,
     )
 
 
