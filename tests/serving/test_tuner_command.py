@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,28 @@ pytestmark = pytest.mark.timeout(180)
 SECONDS = "30"
 
 
+#: Keeps a page of each request.
+LEAK = """
+
+class TritonPythonModel(TritonPythonModel):
+    kept = []
+
+    def execute(self, requests):
+        self.kept.extend(b"x" * 4096 + bytes([len(self.kept) % 256]) for _ in requests)
+        return super().execute(requests)
+"""
+
+
 @pytest.fixture(scope="module")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """A Triton with the linear model in batches of 4, and whose model may be loaded anew."""
-    root = tmp_path_factory.mktemp("running")
+    with running(tmp_path_factory.mktemp("running")) as found:
+        yield found
+
+
+@contextmanager
+def running(root: Path) -> Iterator[Triton]:
+    """Such a one in the folder."""
     artifact = write_files(linear(), root / "artifact")
     manifest = read_manifest(artifact)
     config = serving(
@@ -50,9 +69,9 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
         cores=frozenset(os.sched_getaffinity(0)),
         environment=os.environ,
     )
-    with Triton(place, Deadline.after(600, time.monotonic()), Interrupts()) as running:
-        running.serve(config)
-        yield running
+    with Triton(place, Deadline.after(600, time.monotonic()), Interrupts()) as started:
+        started.serve(config)
+        yield started
 
 
 def tune(triton: Triton, *words: str, model: str = "tiny") -> subprocess.CompletedProcess[str]:
@@ -98,6 +117,25 @@ def test_what_is_applied_stays(triton: Triton) -> None:
     policy = configuration(triton)["dynamic_batching"]["default_queue_policy"]
     assert policy["timeout_action"] == "REJECT"
     assert 0 < int(policy["default_timeout_microseconds"]) < 50_000
+
+
+@pytest.mark.parametrize("leaks", [True, False])
+def test_a_model_that_keeps_memory_of_each_request_is_said_to_leak_and_no_other(
+    tmp_path: Path, *, leaks: bool
+) -> None:
+    with running(tmp_path) as server:
+        if leaks:
+            with (tmp_path / "repository" / "tiny" / "1" / "model.py").open("a") as file:
+                file.write(LEAK)
+        words = ["--server-pid", str(server.pid), "--memory-limit-mib", "4096"]
+        words += ["--report", str(tmp_path / "out"), "--max-seconds", "60"]
+        done = tune(server, *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert ("the model seems to leak" in done.stdout) == leaks
+    assert ("the model seems to leak" in report) == leaks
+    if leaks:
+        assert "the limit of 4096 MiB is reached in about" in done.stdout
 
 
 def test_a_model_that_is_not_there_is_named(triton: Triton) -> None:

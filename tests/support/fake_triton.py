@@ -7,7 +7,7 @@ fake's own, so that nobody waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,6 +76,7 @@ class FakeTriton:
     ``exports``: every latency is known; ``counts``: Triton says what it executed.
     ``stretched``: how much longer than it should the load generator takes to send all;
     ``pause``: seconds that it takes between an answer and the next request of a closed loop.
+    ``leaks``: bytes that each request since the load leaves behind.
     ``refused``: settings that Triton does not load. ``dies_at``: runs in which it dies, by number;
     ``fails_at``: in which the load generator has no figures.
     """
@@ -94,11 +95,13 @@ class FakeTriton:
     killed: bool = False
     fails_at: frozenset[int] = frozenset()
     memory_of: Callable[[Setting], MemoryUse] | None = None
+    leaks: int = 0
     clock: Clock = field(default_factory=Clock)
     served: list[Setting] = field(default_factory=list)
     runs: int = 0
     readings: list[Counters] = field(default_factory=list)
     _alive: bool = True
+    _since_load: int = 0
     _random: Any = field(default_factory=lambda: np.random.default_rng(11))
 
     def install(self, patch: Any) -> None:
@@ -117,6 +120,7 @@ class FakeTriton:
         if self.served[-1:] != [setting]:
             self.clock.now += LOADING
             self.served.append(setting)
+            self._since_load = 0
         if deadline.remaining(self.clock.now) == 0.0:
             raise TooLate("time was up before the model was loaded")
 
@@ -131,7 +135,10 @@ class FakeTriton:
 
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
-        return self.memory_of(self.served[-1]) if self.memory_of else None
+        if self.memory_of is None:
+            return None
+        use = self.memory_of(self.served[-1])
+        return replace(use, instances=use.instances + self.leaks * self._since_load)
 
     # The load generator.
 
@@ -159,6 +166,7 @@ class FakeTriton:
         if spent > timeout:
             raise LoadFailed(f"perf_analyzer did not end within {timeout:.0f} s")
         self.readings = _readings(done)
+        self._since_load += sum(len(one.requests) for one in done)
         return self._measured(done, run)
 
     def _seconds(self, rows: int, together: int, moment: dict[int, float], now: float) -> float:

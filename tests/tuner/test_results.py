@@ -16,6 +16,7 @@ from modelservice_runtime.tuner.answered import answered_shares
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
 from modelservice_runtime.tuner.finding_capacity import Capacity
 from modelservice_runtime.tuner.knobs import Knob, Place, decide, knobs
+from modelservice_runtime.tuner.memory_growth import Leak
 from modelservice_runtime.tuner.memory_plan import MIB
 from modelservice_runtime.tuner.outcome import Tuned
 from modelservice_runtime.tuner.results import failed, profile_of, shortened, succeeded
@@ -164,3 +165,13 @@ def test_a_missed_objective_has_no_queue_timeout_and_its_own_reason() -> None:
     assert succeeded(REQUEST, found, made).reason == "ObjectiveMissed"
     assert not made.objective_met
     assert made.queue_timeout_microseconds == 0
+
+
+def test_a_model_that_leaks_is_said_in_the_message_and_first_of_all_reasons() -> None:
+    found = tuned_with(leak=Leak(bytes_per_request=2 * MIB / 1000, requests=5000))
+    made = profile(found)
+    words = "memory grew by 2 MiB for each 1,000 requests at an unchanged setting"
+    assert made.reasons[0].startswith(words)
+    assert "the limit of 640 MiB is reached in about" in made.reasons[0]
+    assert made.reasons[1:] == PROFILE.reasons
+    assert words in succeeded(REQUEST, found, made).message

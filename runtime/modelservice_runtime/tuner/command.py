@@ -30,6 +30,7 @@ from .cores import Cores
 from .deadline import Deadline
 from .interrupts import Interrupts
 from .knobs import Decided, Knob, Place, decide, knobs
+from .leak_words import leak_words
 from .load_runs import LoadGenerator
 from .outcome import Tuned
 from .progress import say
@@ -203,13 +204,19 @@ def document(found: Found) -> dict[str, Any]:
         "traffic": encode(question.traffic),
         "service": encode(service_points(tuned.capacity.candidate)),
         "knobs": encode(found.knobs),
-        "notes": list(tuned.notes),
+        "notes": [note for note in notes(tuned) if note],
         "loadSeconds": round(tuned.load_seconds, 2),
         "loadRuns": tuned.runs,
         "simulatedSettings": len(tuned.order),
         "simulationSeconds": round(tuned.simulation_seconds, 3),
         "wallSeconds": round(found.wall_seconds, 2),
     }
+
+
+def notes(tuned: Tuned) -> tuple[str, ...]:
+    """What else has to be said, empty ones among them."""
+    leaks = leak_words(tuned, tuned.question.memory_bytes)
+    return (leaks, tuned.capacity.note, *tuned.notes)
 
 
 def words(found: Found, options: argparse.Namespace) -> str:
@@ -227,7 +234,7 @@ def words(found: Found, options: argparse.Namespace) -> str:
         f"{tuned.why}.",
         capacity,
         *(f"  {knob.words()}" for knob in found.knobs),
-        *(f"  note: {note}" for note in (tuned.capacity.note, *tuned.notes) if note),
+        *(f"  note: {note}" for note in notes(tuned) if note),
         variants_compared(tuned),
         cost,
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -16,7 +17,7 @@ _SHOWN = 15
 class MemoryUse:
     """Bytes of the server itself and of its model's instances; of both in /dev/shm.
 
-    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one.
+    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one. ``processes``: pid → bytes, of all.
     """
 
     server: int
@@ -24,6 +25,7 @@ class MemoryUse:
     shared: int = 0
     gpu: int = 0
     gpu_total: int = 0
+    processes: Mapping[int, int] = field(default_factory=dict)
 
 
 def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
@@ -38,11 +40,13 @@ def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
     except psutil.NoSuchProcess:
         return None
     instances = [member for member in members if _is_stub(member)]
-    others = [process, *(member for member in members if member not in instances)]
+    used = {one.pid: _bytes(one) for one in (process, *members)}
+    of_instances = sum(used[one.pid] for one in instances)
     return MemoryUse(
-        server=sum(_bytes(one) for one in others),
-        instances=sum(_bytes(one) for one in instances),
+        server=sum(used.values()) - of_instances,
+        instances=of_instances,
         shared=shared_bytes,
+        processes=used,
     )
 
 

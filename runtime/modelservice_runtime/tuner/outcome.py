@@ -9,6 +9,7 @@ from .bench import Sample
 from .calibration import Fit
 from .finding_capacity import Capacity
 from .measured_option import MeasuredOption
+from .memory_growth import Leak
 from .memory_plan import Observation
 from .question import Question
 from .search import Candidate
@@ -22,6 +23,7 @@ class Tuned:
 
     ``order``: every simulated setting, the best first. ``current``: rows a second that the
     setting of before carries, 0 where there was none. ``notes``: what was left out, and why.
+    ``leak``: of memory, None where none was seen.
     ``seconds``: of everything; ``load_seconds``: with load running, in ``runs`` runs.
     """
 
@@ -44,3 +46,4 @@ class Tuned:
     load_seconds: float
     runs: int
     simulation_seconds: float
+    leak: Leak | None = None

@@ -16,6 +16,7 @@ from modelservice_runtime.contract.profile import (
 from . import curve, report
 from .answered import Shares
 from .knobs import Knob
+from .leak_words import leak_words, limit_of
 from .measured_option import MeasuredOption
 from .memory_plan import MIB, Observation, predicted
 from .outcome import Tuned
@@ -39,7 +40,8 @@ def report_of(
     hardware: str,
 ) -> report.TuningReport:
     """The whole report; ``memory``: None where it could not be measured."""
-    notes = (tuned.capacity.note, variants_compared(tuned), *curve_notes(tuned))
+    leaks = leak_words(tuned, limit_of(tuned, memory))
+    notes = (leaks, tuned.capacity.note, variants_compared(tuned), *curve_notes(tuned))
     return report.TuningReport(
         title=title,
         created_at=created_at,
@@ -189,7 +191,9 @@ def _memory(tuned: Tuned, plan: MemoryPlan | None) -> doc.MemoryView:
         limit_bytes=plan.limit_bytes if plan else 0,
         measured_bytes=measured.total if measured else None,
         allowed_bytes=tuned.question.memory_bytes,
-        note=_memory_note(plan),
+        note="; ".join(
+            filter(None, (leak_words(tuned, limit_of(tuned, plan)), _memory_note(plan)))
+        ),
     )
 
 

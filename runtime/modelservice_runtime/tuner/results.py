@@ -24,6 +24,7 @@ from .answered import Shares
 from .errors import MEASURED, OBJECTIVE_MISSED, TuneError
 from .figures import figure
 from .knobs import Decided, Knob
+from .leak_words import leak_words, limit_of
 from .outcome import Tuned
 from .search import Candidate, batching_of
 from .settings import batch_sizes
@@ -100,7 +101,10 @@ def profile_of(
         pinned_memory_bytes=decided.pinned_memory_bytes,
         traffic=request.traffic,
         gain=round(rate / tuned.current - 1, 4) if tuned.current > 0 else 0.0,
-        reasons=tuple(knob.words() for knob in knobs[:_SHOWN_REASONS]),
+        reasons=(
+            *filter(None, [leak_words(tuned, limit_of(tuned, memory))]),
+            *(knob.words() for knob in knobs[:_SHOWN_REASONS]),
+        ),
         report_uri=request.report_uri,
     )
 
@@ -136,6 +140,7 @@ def words(tuned: Tuned, profile: Profile) -> str:
     )
     cost = f"{tuned.runs} runs, {tuned.load_seconds:.0f} s of load"
     notes = [
+        leak_words(tuned, limit_of(tuned, profile.memory)),
         tuned.capacity.note,
         variants_compared(tuned),
         *curve_notes(tuned),

@@ -13,6 +13,8 @@ from .deadline import Deadline
 from .errors import OUT_OF_MEMORY, UserError
 from .figures import figure
 from .finding_capacity import UNPROVEN_SHARE, Capacity
+from .loading import Loading
+from .memory_growth import is_suspected, leak
 from .memory_plan import MIB, gpu_misfit, misfit, predicted
 from .outcome import Tuned
 from .progress import say
@@ -20,6 +22,8 @@ from .question import Question
 from .search import Candidate, finalists, simulate, simulated, space
 from .settings import Option, Setting
 
+#: Runs that tell a leak from memory that is used again, at most.
+MEMORY_RUNS = 6
 #: The curves take at most this share of the time for the search.
 CURVES_SHARE = 0.6
 
@@ -60,6 +64,7 @@ class Tuning:
             best = self.confirming.best(order, until, self.curves.noise())
         capacity = self._capacity(best, order)
         chosen = capacity.candidate
+        self._watch_memory(capacity)
         say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
         return Tuned(
             question=self.question,
@@ -81,6 +86,7 @@ class Tuning:
             load_seconds=self.bench.load_seconds,
             runs=self.bench.runs,
             simulation_seconds=simulation_seconds,
+            leak=leak(self.bench.memory_points()),
         )
 
     def _capacity(self, best: Candidate | None, order: tuple[Candidate, ...]) -> Capacity:
@@ -97,6 +103,23 @@ class Tuning:
         latency = self.curves.alone_ms[smallest.setting.option.variant]
         note = "only lone requests keep the objective: capacity is a cautious guess"
         return Capacity(rows_per_second=rate / 2, latency_ms=latency, candidate=smallest, note=note)
+
+    def _watch_memory(self, capacity: Capacity) -> None:
+        """More runs at the capacity where memory grew, until it is known whether it goes on."""
+        loading = Loading(bench=self.bench, question=self.question)
+        for number in range(MEMORY_RUNS):
+            points = self.bench.memory_points()
+            if leak(points) is not None or not is_suspected(points):
+                return
+            say("settings under load", 0.95, "memory grows: measured once more")
+            chosen = capacity.candidate
+            if capacity.clients:
+                trial = loading.with_clients(chosen, capacity.clients, self.deadline)
+            else:
+                rows, seed = capacity.rows_per_second, 40 + number
+                trial = loading.at_rate(chosen.setting, rows, seed, self.deadline)
+            if trial is None:
+                return
 
     def _is_kept_alone(self, candidate: Candidate) -> bool:
         """Whether lone requests of its variant keep the objective."""
