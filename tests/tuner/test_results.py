@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from modelservice_runtime.tuner.knobs import Knob, Place, decide, knobs
 from modelservice_runtime.tuner.memory_growth import Leak
 from modelservice_runtime.tuner.memory_plan import MIB
 from modelservice_runtime.tuner.outcome import Tuned
-from modelservice_runtime.tuner.results import failed, profile_of, shortened, succeeded
+from modelservice_runtime.tuner.results import failed, profile_of, succeeded, to_text
 from modelservice_runtime.tuner.settings import Setting
 
 REQUEST = tune_request()
@@ -49,11 +50,11 @@ PROFILE = profile()
 @given(st.lists(st.text(max_size=3000), max_size=20))
 def test_a_result_always_fits_and_is_read_back(notes: list[str]) -> None:
     result = succeeded(REQUEST, tuned_with(notes=tuple(notes)), PROFILE)
-    text = shortened(result)
-    assert len(text) <= MAX_RESULT_BYTES
+    text = to_text(result)
+    assert len(text.encode()) <= MAX_RESULT_BYTES
     back = loads(TuneResult, text)
     assert back.profile == result.profile
-    assert result.message.startswith(back.message)
+    assert result.message.startswith(back.message.removesuffix("…"))
 
 
 def tuned_with(**more: Any) -> Tuned:
@@ -63,23 +64,30 @@ def tuned_with(**more: Any) -> Tuned:
 
 @given(st.text())
 def test_a_failure_always_fits_too(words: str) -> None:
-    text = shortened(failed(REQUEST, UserError(OUT_OF_MEMORY, words * 50)))
-    assert len(text) <= MAX_RESULT_BYTES
+    text = to_text(failed(REQUEST, UserError(OUT_OF_MEMORY, words * 50)))
+    assert len(text.encode()) <= MAX_RESULT_BYTES
 
 
 def test_no_more_is_cut_than_must_be() -> None:
-    text = shortened(succeeded(REQUEST, tuned_with(notes=("word " * 2000,)), PROFILE))
-    assert len(text) > MAX_RESULT_BYTES - 100
+    text = to_text(succeeded(REQUEST, tuned_with(notes=("word " * 2000,)), PROFILE))
+    assert len(text.encode()) > MAX_RESULT_BYTES - 100
 
 
 def test_reasons_are_cut_only_after_the_message_and_the_rest_never() -> None:
     long = tuple(Knob(name=f"knob {n}", value="v", why="because " * 60) for n in range(12))
     result = succeeded(REQUEST, FOUND, profile(knobs=long))
-    back = loads(TuneResult, shortened(result))
-    assert back.message == ""
+    back = loads(TuneResult, to_text(result))
+    # Where a reason goes, there is room for words of the message again.
+    assert result.message.startswith(back.message.removesuffix("…"))
     assert back.profile is not None
     assert 0 < len(back.profile.reasons) < 8
     assert back.profile.capacity_table == PROFILE.capacity_table
+
+
+def test_what_does_not_fit_without_any_words_is_an_error() -> None:
+    huge = replace(PROFILE, answered_share="x" * MAX_RESULT_BYTES)
+    with pytest.raises(ValueError, match="even without words"):
+        to_text(succeeded(REQUEST, FOUND, huge))
 
 
 def test_the_largest_profile_there_is_fits() -> None:
@@ -107,7 +115,7 @@ def test_the_largest_profile_there_is_fits() -> None:
         hardware="An Unusually Long Name of a Processor (avx2 avx512f avx512_vnni amx_int8)",
     )
     result = succeeded(request, found, made)
-    assert len(shortened(result)) <= MAX_RESULT_BYTES
+    assert len(to_text(result)) <= MAX_RESULT_BYTES
 
 
 def test_the_profile_says_what_is_to_be_served() -> None:

@@ -24,7 +24,7 @@ from .errors import (
 )
 from .figures import figure
 from .measured_option import MeasuredOption
-from .memory_plan import misfit, predicted
+from .memory_plan import need
 from .progress import say
 from .question import Question
 from .search import simulated, space
@@ -206,8 +206,8 @@ class Curves:
         self._say(setting, seen)
 
     def _full(self, setting: Setting, seen: MeasuredOption, deadline: Deadline) -> bool:
-        parts = predicted(setting, self.bench.memory())
-        if words := misfit(parts, self.question.memory_bytes):
+        _, words = need(setting, self.bench.memory(), self.question.memory_bytes)
+        if words:
             self.bench.notes.append(f"{setting.words()} was left out: {words}")
             return False
         rows = round(self.question.traffic.mean_rows)

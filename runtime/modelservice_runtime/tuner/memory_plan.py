@@ -125,6 +125,13 @@ def misfit(parts: Parts | None, limit_bytes: int) -> str:
     return f"it would need {parts.total / MIB:.0f} MiB of the {limit_bytes / MIB:.0f} MiB allowed"
 
 
+def need(setting: Setting, seen: Sequence[Observation], limit_bytes: int) -> tuple[int, str]:
+    """Predicted bytes (0: unknown) of a setting, and why it may not be applied (empty: it may)."""
+    parts = predicted(setting, seen)
+    why = misfit(parts, limit_bytes) or gpu_misfit(setting, seen)
+    return (parts.total if parts else 0), why
+
+
 def observed(seen: Sequence[Observation], setting: Setting, peak_bytes: int) -> Observation:
     """What was seen at the setting; where nothing was, the peak counts as the instances'."""
     own = [item for item in seen if item.setting == setting]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.profile import (
     CAPACITY_REPLICAS,
     MemoryPlan,
@@ -14,10 +13,10 @@ from modelservice_runtime.contract.profile import (
 from modelservice_runtime.contract.requests import TuneRequest
 from modelservice_runtime.contract.results import (
     FAILED,
-    MAX_RESULT_BYTES,
     SUCCEEDED,
     TuneResult,
 )
+from modelservice_runtime.contract.short_results import fitting
 
 from . import curve
 from .answered import Shares
@@ -180,23 +179,17 @@ def discarded(tuned: Tuned) -> tuple[str, ...]:
     )
 
 
-def shortened(result: TuneResult) -> bytes:
-    """The result's JSON, its message and then its reasons cut until it fits."""
-    text = dumps(result).encode()
-    while len(text) > MAX_RESULT_BYTES:
-        over = len(text) - MAX_RESULT_BYTES
-        if result.message:
-            result = replace(result, message=_cut(result.message, over))
-        elif result.profile is not None and result.profile.reasons:
-            fewer = replace(result.profile, reasons=result.profile.reasons[:-1])
-            result = replace(result, profile=fewer)
-        else:
-            break
-        text = dumps(result).encode()
-    return text
+def to_text(result: TuneResult) -> str:
+    """The result's JSON, its message and then its reasons cut until it fits.
+
+    Raises:
+        ValueError: a profile larger than any that there is.
+    """
+    return fitting(result, _with_fewer_reasons)
 
 
-def _cut(message: str, bytes_too_many: int) -> str:
-    """Shorter by as many characters as could have made up the bytes, at least by one."""
-    # A character is written as one byte to two \uXXXX escapes.
-    return message[: max(0, len(message) - max(1, bytes_too_many // 12))]
+def _with_fewer_reasons(result: TuneResult) -> TuneResult | None:
+    profile = result.profile
+    if profile is None or not profile.reasons:
+        return None
+    return replace(result, profile=replace(profile, reasons=profile.reasons[:-1]))

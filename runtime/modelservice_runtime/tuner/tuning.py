@@ -15,7 +15,7 @@ from .figures import figure
 from .finding_capacity import UNPROVEN_SHARE, Capacity
 from .loading import Loading
 from .memory_growth import is_suspected, leak
-from .memory_plan import MIB, gpu_misfit, misfit, predicted
+from .memory_plan import MIB, need, predicted
 from .outcome import Tuned
 from .progress import say
 from .question import Question
@@ -165,10 +165,7 @@ class Tuning:
         return finding_capacity.strict_rate(now, self.question)
 
     def _memory(self, setting: Setting) -> tuple[int, str]:
-        seen = self.bench.memory()
-        parts = predicted(setting, seen)
-        why = misfit(parts, self.question.memory_bytes) or gpu_misfit(setting, seen)
-        return (parts.total if parts else 0), why
+        return need(setting, self.bench.memory(), self.question.memory_bytes)
 
     def _why(self, capacity: Capacity, best: Candidate | None, many: int) -> str:
         chosen = capacity.candidate
