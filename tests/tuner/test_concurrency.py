@@ -209,6 +209,7 @@ def kept(clients: int, late: float, requests: int = 2_200) -> Trial:
         (3, [kept(16, 0.004)], 16),  # it was seen to be kept, whatever the model says
         (16, [kept(16, 0.02, 200)], 16),  # not decided
         (16, [kept(16, 0.012)], 14),
+        (16, [kept(16, 0.20), kept(14, 0.20), kept(12, 0.20)], 8),
         (1, [kept(1, 0.5)], 0),
     ],
 )

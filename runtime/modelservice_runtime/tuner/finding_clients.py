@@ -67,7 +67,7 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
 def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question) -> int:
     """What the model says, or the most that kept the goal in runs; but fewer than surely miss it.
 
-    0: not even one client keeps it.
+    The more often runs said no, the fewer of them. 0: not even one client keeps it.
     """
     judged = _judged(seen)
     failed = [many for many, one in judged.items() if _has_failed(one, question)]
@@ -75,7 +75,8 @@ def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question
     wanted = max(candidate.clients, most_held(seen, question))
     if fewest is None:
         return wanted or 1
-    return min(wanted or fewest // 2, int(LOWER_SHARE * fewest))
+    lower = LOWER_SHARE ** (2 ** (len(failed) - 1))
+    return min(wanted or fewest // 2, int(lower * fewest))
 
 
 def most_held(seen: Sequence[Trial], question: Question) -> int:
