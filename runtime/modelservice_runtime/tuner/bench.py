@@ -111,7 +111,7 @@ class Bench:
             Point(
                 setting=sample.setting,
                 requests=sample.served,
-                used=sample.memory.processes or {0: sample.memory.server + sample.memory.instances},
+                used=sample.memory.own or {0: sample.memory.server + sample.memory.instances},
             )
             for sample in self.samples
             if sample.memory is not None

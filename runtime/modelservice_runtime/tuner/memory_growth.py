@@ -1,7 +1,8 @@
 """A model that leaks: memory grows on with the requests while nothing else changes. Pure.
 
 Allocators grow, too, but less and less; whoever leaks takes as much for the next thousand requests
-as for those before.
+as for those before. Each process is looked at alone: what a server needs for its queues comes and
+goes by tens of mebibytes, beside an instance that leaks a few.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from .settings import Setting
 
 #: Two samples of a setting that needs no more differ by as much: bytes, and as a share of all.
 NOISE_BYTES, NOISE_SHARE = 256 << 10, 0.002
-#: So many runs on end have to grow, the later half of them by at least this share of the first.
+#: After so many runs on end in which a process grew, more are made …
+SUSPICIOUS_RUNS = 2
+#: … for so many on end have to grow, the later half of them by at least this share of the first.
 GROWING_RUNS, LASTING_SHARE = 4, 0.7
 
 
@@ -53,14 +56,15 @@ def leak(points: Sequence[Point]) -> Leak | None:
 def is_suspected(points: Sequence[Point]) -> bool:
     """Whether more runs at the last setting could show a leak.
 
-    While its memory grows; before a second run, where that of any other setting grew in the end.
+    While the memory of a process grows (twice on end, where there were as many runs); before a
+    second run, where that of one grew at any other setting.
     """
     seen = lives(points)
     if not seen:
         return False
     if len(seen[-1]) > 1:
-        return _has_grown(*seen[-1][-2:])
-    return any(_has_grown(*life[-2:]) for life in seen if len(life) > 1)
+        return _grows(seen[-1])
+    return any(_grows(life) for life in seen)
 
 
 def leaked(points: Sequence[Point], found: Leak | None) -> tuple[int, ...]:
@@ -76,31 +80,61 @@ def leaked(points: Sequence[Point], found: Leak | None) -> tuple[int, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What one process had ``before`` a run of so many ``requests``, and what it has ``grown``."""
+
+    before: int
+    grown: int
+    requests: int
+
+    @property
+    def is_growth(self) -> bool:
+        return self.requests > 0 and self.grown > max(NOISE_BYTES, NOISE_SHARE * self.before)
+
+
+def _steps(life: Sequence[Point], runs: int) -> tuple[tuple[_Step, ...], ...]:
+    """Of each process that was there in all of the last ``runs`` runs and before."""
+    last = life[-runs - 1 :]
+    alive = set.intersection(*(set(point.used) for point in last)) if len(last) > runs else set()
+    return tuple(
+        tuple(
+            _Step(
+                before=before.used[pid],
+                grown=after.used[pid] - before.used[pid],
+                requests=after.requests,
+            )
+            for before, after in itertools.pairwise(last)
+        )
+        for pid in sorted(alive)
+    )
+
+
+def _grows(life: Sequence[Point]) -> bool:
+    steps = _steps(life, min(SUSPICIOUS_RUNS, len(life) - 1)) if len(life) > 1 else ()
+    return any(all(step.is_growth for step in one) for one in steps)
+
+
 def _leak(life: Sequence[Point]) -> Leak | None:
-    pairs = list(itertools.pairwise(life))[-GROWING_RUNS:]
-    if len(pairs) < GROWING_RUNS or not all(_has_grown(*pair) for pair in pairs):
+    leaking = [steps for steps in _steps(life, GROWING_RUNS) if _is_lasting(steps)]
+    if not leaking:
         return None
-    half = GROWING_RUNS // 2
-    if _rate(pairs[half:]) < LASTING_SHARE * _rate(pairs[:half]):
-        return None
-    requests = sum(after.requests for _, after in pairs)
-    return Leak(bytes_per_request=_rate(pairs), requests=requests)
+    return Leak(
+        bytes_per_request=sum(_rate(steps) for steps in leaking),
+        requests=sum(step.requests for step in leaking[0]),
+    )
 
 
-def _grown(before: Point, after: Point) -> int:
-    """Bytes that those processes have more that are in both."""
-    return sum(after.used[pid] - before.used[pid] for pid in after.used if pid in before.used)
+def _is_lasting(steps: Sequence[_Step]) -> bool:
+    half = len(steps) // 2
+    return all(step.is_growth for step in steps) and (
+        _rate(steps[half:]) >= LASTING_SHARE * _rate(steps[:half])
+    )
 
 
-def _has_grown(before: Point, after: Point) -> bool:
-    noise = max(NOISE_BYTES, NOISE_SHARE * sum(before.used.values()))
-    return after.requests > 0 and _grown(before, after) > noise
-
-
-def _rate(pairs: Sequence[tuple[Point, Point]]) -> float:
+def _rate(steps: Sequence[_Step]) -> float:
     """Bytes for each request."""
-    grown = sum(_grown(before, after) for before, after in pairs)
-    return grown / sum(after.requests for _, after in pairs)
+    return sum(step.grown for step in steps) / sum(step.requests for step in steps)
 
 
 def seconds_until(found: Leak, free_bytes: int, requests_per_second: float) -> float:

@@ -17,7 +17,8 @@ _SHOWN = 15
 class MemoryUse:
     """Bytes of the server itself and of its model's instances; of both in /dev/shm.
 
-    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one. ``processes``: pid → bytes, of all.
+    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one. ``own``: of each process (pid)
+    what no other can have a part in, so that it grows with what the process keeps alone.
     """
 
     server: int
@@ -25,7 +26,7 @@ class MemoryUse:
     shared: int = 0
     gpu: int = 0
     gpu_total: int = 0
-    processes: Mapping[int, int] = field(default_factory=dict)
+    own: Mapping[int, int] = field(default_factory=dict)
 
 
 def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
@@ -41,13 +42,21 @@ def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
         return None
     instances = [member for member in members if _is_stub(member)]
     used = {one.pid: _bytes(one) for one in (process, *members)}
-    of_instances = sum(used[one.pid] for one in instances)
+    of_instances = sum(used[one.pid].part for one in instances)
     return MemoryUse(
-        server=sum(used.values()) - of_instances,
+        server=sum(one.part for one in used.values()) - of_instances,
         instances=of_instances,
         shared=shared_bytes,
-        processes=used,
+        own={pid: one.anonymous for pid, one in used.items()},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bytes:
+    """``part``: with its part of shared pages; ``anonymous``: of no file and no shared memory."""
+
+    part: int
+    anonymous: int
 
 
 def _is_stub(process: psutil.Process) -> bool:
@@ -57,8 +66,9 @@ def _is_stub(process: psutil.Process) -> bool:
         return False
 
 
-def _bytes(process: psutil.Process) -> int:
+def _bytes(process: psutil.Process) -> _Bytes:
     try:
-        return int(process.memory_full_info().pss)
+        info = process.memory_full_info()
     except psutil.Error:
-        return 0
+        return _Bytes(part=0, anonymous=0)
+    return _Bytes(part=int(info.pss), anonymous=int(info.rss - info.shared))
