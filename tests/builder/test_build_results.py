@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelservice_runtime.builder import hardware, results, timing
+from modelservice_runtime.builder import hardware, timing
 from modelservice_runtime.builder.deadline import Deadline
 from modelservice_runtime.builder.errors import OutOfTime
 from modelservice_runtime.builder.scratch import Scratch
 from modelservice_runtime.builder.stages import Build
 from modelservice_runtime.builder.worker import Limits, explain_death
-from modelservice_runtime.contract.codec import loads
+from modelservice_runtime.contract.codec import dumps, loads
 from modelservice_runtime.contract.requests import BuildRequest
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, BuildResult
+from modelservice_runtime.contract.short_results import fitting
 from modelservice_runtime.store.digests import listing_digest, tree_digest
 
 REQUEST = {
@@ -41,7 +42,7 @@ PATHS = st.text("abc/._ü ", min_size=1, max_size=12)
 @given(st.text(max_size=9000))
 def test_any_message_fits_and_as_much_of_it_as_possible_is_kept(message: str) -> None:
     result = BuildResult(key="k", attempt=1, outcome="Failed", reason="R", message=message)
-    text = results.to_text(result)
+    text = fitting(result)
     assert len(text.encode()) <= MAX_RESULT_BYTES
     again = loads(BuildResult, text)
     assert message.startswith(again.message.removesuffix("…"))
@@ -50,7 +51,7 @@ def test_any_message_fits_and_as_much_of_it_as_possible_is_kept(message: str) ->
         grown = BuildResult(
             key="k", attempt=1, outcome="Failed", reason="R", message=message[:longer] + "…"
         )
-        assert len(results.dumps(grown).encode()) > MAX_RESULT_BYTES
+        assert len(dumps(grown).encode()) > MAX_RESULT_BYTES
 
 
 @given(st.dictionaries(PATHS, SHA), st.randoms())

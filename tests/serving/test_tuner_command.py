@@ -29,6 +29,18 @@ pytestmark = pytest.mark.timeout(180)
 SECONDS = "30"
 
 
+#: Keeps a page of each request.
+LEAK = """
+
+class TritonPythonModel(TritonPythonModel):
+    kept = []
+
+    def execute(self, requests):
+        self.kept.extend(b"x" * 4096 + bytes([len(self.kept) % 256]) for _ in requests)
+        return super().execute(requests)
+"""
+
+
 @pytest.fixture(scope="module")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """A Triton with the linear model in batches of 4, and whose model may be loaded anew."""
@@ -130,6 +142,25 @@ def test_lengths_of_a_model_without_an_open_axis_are_refused(triton: Triton) -> 
     done = tune(triton, "--lengths", "4:50,32:50")
     assert done.returncode == exit_codes.USER_ERROR
     assert "--lengths: no input of the model has an open axis (x [4])" in done.stderr
+
+
+@pytest.mark.parametrize("leaks", [True, False])
+def test_a_model_that_keeps_memory_of_each_request_is_said_to_leak_and_no_other(
+    tmp_path: Path, *, leaks: bool
+) -> None:
+    with running(linear(), tmp_path) as server:
+        if leaks:
+            with (tmp_path / "repository" / "tiny" / "1" / "model.py").open("a") as file:
+                file.write(LEAK)
+        words = ["--server-pid", str(server.pid), "--memory-limit-mib", "4096"]
+        words += ["--report", str(tmp_path / "out"), "--max-seconds", "60"]
+        done = tune(server, *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert ("the model seems to leak" in done.stdout) == leaks
+    assert ("the model seems to leak" in report) == leaks
+    if leaks:
+        assert "the limit of 4096 MiB is reached in about" in done.stdout
 
 
 def test_a_model_that_is_not_there_is_named(triton: Triton) -> None:

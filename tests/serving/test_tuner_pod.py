@@ -25,7 +25,13 @@ from tune_pod import TunePod, name_of, words_of
 
 from modelservice_runtime.contract import exit_codes
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, ServedSetting
-from modelservice_runtime.contract.traffic import TRACE, LengthShare, RowsShare, Traffic
+from modelservice_runtime.contract.traffic import (
+    CLOSED_LOOP,
+    TRACE,
+    LengthShare,
+    RowsShare,
+    Traffic,
+)
 from modelservice_runtime.serve import shared_memory
 from modelservice_runtime.tuner import errors
 
@@ -312,6 +318,41 @@ def test_a_length_that_the_model_does_not_take_is_named(pod_for: PodFor) -> None
     assert (code, result.reason) == (exit_codes.USER_ERROR, errors.REQUEST_INVALID)
     words = "spec.serving.traffic.lengths: the model does not answer a request of length 64: "
     assert words in result.message
+
+
+def test_clients_that_wait_are_measured_with_as_many_requests_in_flight(
+    tune_pod: TunePod,
+) -> None:
+    tune_pod.traffic = Traffic(arrivals=CLOSED_LOOP, concurrency=4)
+    result, profile = tune_pod.tuned()
+    assert profile.objective_met
+    assert "with 4 requests in flight" in result.message
+    report = json.loads((tune_pod.report / "report.json").read_text())
+    loops = [run for run in report["runs"] if not run["discarded"]]
+    assert {(run["rate"], run["concurrency"]) for run in loops} <= {(0, 4)}
+    own = [run for run in loops if run["label"] == chosen(report)["label"]]
+    if own:
+        rates = sorted(run["measuredRowsPerSecond"] for run in own)
+        assert rates[0] * 0.99 <= profile.capacity_rows_per_second <= rates[-1] * 1.01
+
+
+def chosen(report: dict[str, Any]) -> dict[str, Any]:
+    """The setting that serves, as the report has it."""
+    (found,) = [setting for setting in report["settings"] if setting["outcome"] == "chosen"]
+    return dict(found)
+
+
+def test_more_clients_than_can_be_answered_in_time_is_a_missed_objective_with_figures(
+    pod_for: PodFor,
+) -> None:
+    pod = pod_for(slow(5), goal_ms=500.0, duration_seconds=60)
+    pod.traffic = Traffic(arrivals=CLOSED_LOOP, concurrency=64)
+    result, profile = pod.tuned()
+    assert result.reason == errors.OBJECTIVE_MISSED
+    assert "p99 ≤ 500 ms is missed with 64 requests in flight" in result.message
+    assert not profile.objective_met
+    assert profile.queue_timeout_microseconds == 0
+    assert profile.capacity_rows_per_second > 0
 
 
 def test_a_recorded_trace_is_what_is_tuned_for(tune_pod: TunePod) -> None:

@@ -7,13 +7,13 @@ fake's own, so that nobody waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from modelservice_runtime.tuner import bench, confirming, curves, tuning
+from modelservice_runtime.tuner import bench, curves, loading, tuning
 from modelservice_runtime.tuner.deadline import Deadline
 from modelservice_runtime.tuner.errors import (
     MODEL_NOT_SERVABLE,
@@ -77,7 +77,9 @@ class FakeTriton:
     ``exports``: every latency is known; ``counts``: Triton says what it executed.
     ``longer``: by how much executions take longer by the length of their longest request; ``pads``:
     variants whose requests may be padded, and from when they were asked are.
-    ``stretched``: how much longer than it should the load generator takes to send all.
+    ``stretched``: how much longer than it should the load generator takes to send all;
+    ``pause``: seconds that it takes between an answer and the next request of a closed loop.
+    ``leaks``: bytes that each request since the load leaves behind.
     ``refused``: settings that Triton does not load. ``dies_at``: runs in which it dies, by number;
     ``fails_at``: in which the load generator has no figures.
     """
@@ -88,6 +90,7 @@ class FakeTriton:
     drift: float = 0.0
     overhead: float = 0.0002
     stretched: float = 1.0
+    pause: float = 0.0
     exports: bool = True
     counts: bool = True
     longer: Callable[[int], float] = lambda _: 1.0
@@ -98,16 +101,18 @@ class FakeTriton:
     killed: bool = False
     fails_at: frozenset[int] = frozenset()
     memory_of: Callable[[Setting], MemoryUse] | None = None
+    leaks: int = 0
     clock: Clock = field(default_factory=Clock)
     served: list[Setting] = field(default_factory=list)
     runs: int = 0
     readings: list[Counters] = field(default_factory=list)
     _alive: bool = True
+    _since_load: int = 0
     _random: Any = field(default_factory=lambda: np.random.default_rng(11))
 
     def install(self, patch: Any) -> None:
         """Time is the fake's own, and so is what is counted in it."""
-        for module in (bench, confirming, curves, tuning):
+        for module in (bench, curves, loading, tuning):
             patch.setattr(module, "time", self.clock)
         patch.setattr(bench, "Watch", FakeWatch)
 
@@ -121,6 +126,7 @@ class FakeTriton:
         if self.served[-1:] != [setting]:
             self.clock.now += LOADING
             self.served.append(setting)
+            self._since_load = 0
         if deadline.remaining(self.clock.now) == 0.0:
             raise TooLate("time was up before the model was loaded")
 
@@ -142,7 +148,10 @@ class FakeTriton:
 
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
-        return self.memory_of(self.served[-1]) if self.memory_of else None
+        if self.memory_of is None:
+            return None
+        use = self.memory_of(self.served[-1])
+        return replace(use, instances=use.instances + self.leaks * self._since_load)
 
     # The load generator.
 
@@ -159,6 +168,8 @@ class FakeTriton:
         (first, *_) = run.parts
         if run.open_loop:
             done = self._at_their_times(run)
+        elif run.one_by_one:
+            done = self._in_flight(run)
         elif _value(first, "--concurrency-range") == 1:
             done = self._one_after_another(first, run.seconds)
         else:
@@ -168,6 +179,7 @@ class FakeTriton:
         if spent > timeout:
             raise LoadFailed(f"perf_analyzer did not end within {timeout:.0f} s")
         self.readings = _readings(done)
+        self._since_load += sum(len(one.requests) for one in done)
         return self._measured(done, run)
 
     def _seconds(
@@ -237,6 +249,42 @@ class FakeTriton:
             free[place], head = now + seconds, end
         return done
 
+    def _in_flight(self, run: Run) -> list[Execution]:
+        """Each client sends the next request of its kind when it has its answer."""
+        setting, moment = self.served[-1], {}
+        left = {(part.batch, part.length): part.requests for part in run.parts}
+        waiting = []
+        for part in run.parts:
+            clients = _value(part, "--concurrency-range")
+            waiting += [(0.0, part.batch, part.length)] * clients
+            left[part.batch, part.length] -= clients
+        free, done = [0.0] * setting.option.instances, []
+        while waiting:
+            waiting.sort()
+            place = min(range(len(free)), key=free.__getitem__)
+            now = max(free[place], waiting[0][0])
+            now = max(now, waiting[0][0] + setting.queue_delay_microseconds / 1e6)
+            rows, many = 0, 0
+            for at, more, length in waiting:
+                if at > now or rows + more > setting.max_batch_size:
+                    break
+                if setting.option.variant not in self.padded and length != waiting[0][2]:
+                    break
+                rows, many = rows + more, many + 1
+            together = sum(1 for other, until in enumerate(free) if other != place and until > now)
+            longest = max(length for _, _, length in waiting[:many])
+            seconds = self._seconds(rows, together, moment, now, longest)
+            done.append(Execution(now, seconds, tuple(waiting[:many])))
+            free[place] = now + seconds
+            again = free[place] + self.overhead + self.pause
+            for _, *kind in waiting[:many]:
+                rows, length = kind
+                if left[rows, length] > 0:
+                    left[rows, length] -= 1
+                    waiting.append((again, rows, length))
+            del waiting[:many]
+        return done
+
     def _measured(self, done: Sequence[Execution], run: Run) -> Measurement:
         answers = sorted(
             (at, (one.finish - at + self.overhead) * 1000, rows, length)
@@ -246,7 +294,7 @@ class FakeTriton:
         latencies = [ms for _, ms, _, _ in answers]
         percents = {name: float(np.percentile(latencies, name)) for name in (50, 90, 95, 99)}
         spent = max(one.finish for one in done)
-        known = run.open_loop and self.exports
+        known = run.one_by_one and self.exports
         return Measurement(
             rows_per_second=sum(one.rows for one in done) / spent,
             percentiles_ms=percents,

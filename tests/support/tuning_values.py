@@ -15,6 +15,7 @@ from modelservice_runtime.tuner.parsing import Measurement
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.search import Candidate, simulate
 from modelservice_runtime.tuner.settings import Limits, Option, Setting
+from modelservice_runtime.tuner.simulation.loads import AtTimes
 from modelservice_runtime.tuner.simulation.outcomes import Batching, Outcome, open_loop
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
 from modelservice_runtime.tuner.statistics import Counters
@@ -121,7 +122,7 @@ def trial(
     return Trial(
         setting=place,
         rows_per_second=rows,
-        requests=requests,
+        load=AtTimes(requests=requests),
         measurement=measured,
         executions=counted(outcome, service),
         median_ms=measured.percentile_ms(50),

@@ -11,6 +11,7 @@ from tuning_values import counted
 from modelservice_runtime.contract.traffic import SINGLE_ROWS
 from modelservice_runtime.tuner.calibration import Seen, fitted
 from modelservice_runtime.tuner.simulation.arrivals import Source
+from modelservice_runtime.tuner.simulation.loads import AtTimes
 from modelservice_runtime.tuner.simulation.outcomes import Batching, open_loop
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
 
@@ -36,7 +37,7 @@ def seen(
     outcome = open_loop(truth, batching, requests)
     return Seen(
         batching=batching,
-        requests=requests,
+        load=AtTimes(requests=requests),
         executions=counted(outcome, truth),
         median_ms=outcome.quantile(50) * 1000,
         tail_ms=outcome.quantile(99) * 1000,

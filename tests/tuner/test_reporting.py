@@ -13,6 +13,7 @@ from tuning_values import question, setting, trial, tuned
 
 from modelservice_runtime.contract.profile import MemoryPlan
 from modelservice_runtime.tuner import command
+from modelservice_runtime.tuner.answered import answered_shares
 from modelservice_runtime.tuner.knobs import Place, decide, knobs
 from modelservice_runtime.tuner.memory_plan import MIB, Observation
 from modelservice_runtime.tuner.outcome import Tuned
@@ -31,9 +32,9 @@ def report(found: Tuned = FOUND, memory: MemoryPlan | None = PLAN) -> Any:
     decided = decide(found, PLACE)
     return report_of(
         found,
-        decided,
         knobs(found, decided, PLACE),
         memory,
+        answered_shares(found, decided),
         title="Tuning of team/tiny",
         created_at="2026-09-22T10:30:00+00:00",
         hardware="AMD EPYC",
@@ -56,7 +57,7 @@ def test_every_simulated_setting_is_in_it_with_what_became_of_it() -> None:
     assert chosen.measured_capacity == FOUND.capacity.rows_per_second
     finalist = view(setting(4, 2).words())
     assert finalist.outcome == doc.FINALIST
-    assert "late at" in finalist.why
+    assert "late at " in finalist.why
     assert finalist.measured_latency_ms == FOUND.trials[2].tail_ms
     assert view(setting(16, 2).words()).outcome == doc.UNFIT
     slow = view(setting(1, 1, 2).words())

@@ -23,15 +23,17 @@ from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, MemoryPlan, Profile
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, TuneResult
 from modelservice_runtime.contract.traffic import LengthShare
+from modelservice_runtime.tuner.answered import answered_shares
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
 from modelservice_runtime.tuner.finding_capacity import Capacity
 from modelservice_runtime.tuner.knobs import Knob, Place, decide, knobs
 from modelservice_runtime.tuner.length_factors import LengthFactors, by_length
+from modelservice_runtime.tuner.memory_growth import Leak
 from modelservice_runtime.tuner.memory_plan import MIB
 from modelservice_runtime.tuner.outcome import Tuned
 from modelservice_runtime.tuner.padding import Padding
 from modelservice_runtime.tuner.reporting import report_of
-from modelservice_runtime.tuner.results import failed, profile_of, shortened, succeeded
+from modelservice_runtime.tuner.results import failed, profile_of, succeeded, to_text
 from modelservice_runtime.tuner.search import batching_of, simulate
 from modelservice_runtime.tuner.settings import Setting
 from modelservice_runtime.tuner.simulation.outcomes import open_loop
@@ -46,6 +48,7 @@ def profile(found: Tuned = FOUND, **more: Any) -> Profile:
     """Of a tuning."""
     decided = decide(found, PLACE)
     given_ = {
+        "answered": answered_shares(found, decided),
         "memory": PLAN,
         "peak_bytes": 270 * MIB,
         "load_seconds": 1.5,
@@ -62,11 +65,11 @@ PROFILE = profile()
 @given(st.lists(st.text(max_size=3000), max_size=20))
 def test_a_result_always_fits_and_is_read_back(notes: list[str]) -> None:
     result = succeeded(REQUEST, tuned_with(notes=tuple(notes)), PROFILE)
-    text = shortened(result)
-    assert len(text) <= MAX_RESULT_BYTES
+    text = to_text(result)
+    assert len(text.encode()) <= MAX_RESULT_BYTES
     back = loads(TuneResult, text)
     assert back.profile == result.profile
-    assert result.message.startswith(back.message)
+    assert result.message.startswith(back.message.removesuffix("…"))
 
 
 def tuned_with(**more: Any) -> Tuned:
@@ -76,23 +79,30 @@ def tuned_with(**more: Any) -> Tuned:
 
 @given(st.text())
 def test_a_failure_always_fits_too(words: str) -> None:
-    text = shortened(failed(REQUEST, UserError(OUT_OF_MEMORY, words * 50)))
-    assert len(text) <= MAX_RESULT_BYTES
+    text = to_text(failed(REQUEST, UserError(OUT_OF_MEMORY, words * 50)))
+    assert len(text.encode()) <= MAX_RESULT_BYTES
 
 
 def test_no_more_is_cut_than_must_be() -> None:
-    text = shortened(succeeded(REQUEST, tuned_with(notes=("word " * 2000,)), PROFILE))
-    assert len(text) > MAX_RESULT_BYTES - 100
+    text = to_text(succeeded(REQUEST, tuned_with(notes=("word " * 2000,)), PROFILE))
+    assert len(text.encode()) > MAX_RESULT_BYTES - 100
 
 
 def test_reasons_are_cut_only_after_the_message_and_the_rest_never() -> None:
     long = tuple(Knob(name=f"knob {n}", value="v", why="because " * 60) for n in range(12))
     result = succeeded(REQUEST, FOUND, profile(knobs=long))
-    back = loads(TuneResult, shortened(result))
-    assert back.message == ""
+    back = loads(TuneResult, to_text(result))
+    # Where a reason goes, there is room for words of the message again.
+    assert result.message.startswith(back.message.removesuffix("…"))
     assert back.profile is not None
     assert 0 < len(back.profile.reasons) < 8
     assert back.profile.capacity_table == PROFILE.capacity_table
+
+
+def test_what_does_not_fit_without_any_words_is_an_error() -> None:
+    huge = replace(PROFILE, answered_share="x" * MAX_RESULT_BYTES)
+    with pytest.raises(ValueError, match="even without words"):
+        to_text(succeeded(REQUEST, FOUND, huge))
 
 
 def test_the_largest_profile_there_is_fits() -> None:
@@ -113,13 +123,14 @@ def test_the_largest_profile_there_is_fits() -> None:
         found,
         decide(found, PLACE),
         knobs(found, decide(found, PLACE), PLACE),
+        answered=answered_shares(found, decide(found, PLACE)),
         memory=PLAN,
         peak_bytes=270 * MIB,
         load_seconds=1.5,
         hardware="An Unusually Long Name of a Processor (avx2 avx512f avx512_vnni amx_int8)",
     )
     result = succeeded(request, found, made)
-    assert len(shortened(result)) <= MAX_RESULT_BYTES
+    assert len(to_text(result)) <= MAX_RESULT_BYTES
 
 
 def test_the_profile_says_what_is_to_be_served() -> None:
@@ -227,12 +238,23 @@ def test_padding_has_its_sentence() -> None:
 def test_the_report_has_times_by_batch_and_length() -> None:
     found = with_lengths(padded=True)
     decided = decide(found, PLACE)
+    shares = answered_shares(found, decided)
     given_ = {"title": "t", "created_at": "now", "hardware": "h"}
-    report = report_of(found, decided, knobs(found, decided, PLACE), PLAN, **given_)
+    report = report_of(found, knobs(found, decided, PLACE), PLAN, shares, **given_)
     assert [(row.length, row.percent, row.batches[-1]) for row in report.lengths] == [
         (10, 75.0, 8),
         (40, 25.0, 8),
     ]
     short, long = (row.milliseconds for row in report.lengths)
     assert short == pytest.approx(tuple(value / 2 for value in long))
-    assert report_of(FOUND, decided, (), PLAN, **given_).lengths == ()
+    assert report_of(FOUND, (), PLAN, shares, **given_).lengths == ()
+
+
+def test_a_model_that_leaks_is_said_in_the_message_and_first_of_all_reasons() -> None:
+    found = tuned_with(leak=Leak(bytes_per_request=2 * MIB / 1000, requests=5000))
+    made = profile(found)
+    words = "memory grew by 2 MiB for each 1,000 requests at an unchanged setting"
+    assert made.reasons[0].startswith(words)
+    assert "the limit of 640 MiB is reached in about" in made.reasons[0]
+    assert made.reasons[1:] == PROFILE.reasons
+    assert words in succeeded(REQUEST, found, made).message

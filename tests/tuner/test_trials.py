@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tuning_values import question, setting, trial
 
 from modelservice_runtime.tuner.parsing import Measurement
+from modelservice_runtime.tuner.simulation.arrivals import Requests
+from modelservice_runtime.tuner.simulation.loads import AtTimes
 from modelservice_runtime.tuner.trials import Trial, most_sent, valid, verdict
 
 ASKED = question()
@@ -64,6 +66,12 @@ def test_of_no_run_nothing_is_known() -> None:
     assert seen.keeps(0.01) is None
 
 
+def planned(run: Trial) -> Requests:
+    """As they were to be sent."""
+    assert isinstance(run.load, AtTimes)
+    return run.load.requests
+
+
 def sent(stretch: float, delayed: float = 0.0) -> Trial:
     """As if the generator had taken so much longer to send all; its parts are not in order."""
     requests = ASKED.source.at(100.0, 50)
@@ -102,8 +110,10 @@ def test_where_times_are_known_one_by_one_late_ones_are_taken_as_they_were() -> 
     assert run.sent is not None
     arrival = run.sent.arrival
     assert bool(np.all(np.diff(arrival) >= 0))
-    assert arrival[0] == pytest.approx(run.requests.arrival[0])
-    assert run.seen().requests.arrival.tolist() == arrival.tolist()
+    assert arrival[0] == pytest.approx(planned(run).arrival[0])
+    load = run.seen().load
+    assert isinstance(load, AtTimes)
+    assert load.requests.arrival.tolist() == arrival.tolist()
 
 
 def test_where_they_are_not_the_generator_s_own_word_counts() -> None:
@@ -111,7 +121,7 @@ def test_where_they_are_not_the_generator_s_own_word_counts() -> None:
     quiet = trial(setting(), ASKED, 50.0, delayed_percent=3.0)
     assert quiet.discarded == ""
     assert quiet.sent is None
-    assert quiet.seen().requests is quiet.requests
+    assert quiet.seen().load is quiet.load
 
 
 def test_violations_from_percentiles_alone_lie_between_them() -> None:

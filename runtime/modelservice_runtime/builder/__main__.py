@@ -33,6 +33,7 @@ from modelservice_runtime.contract.requests import (
     SourceRequest,
 )
 from modelservice_runtime.contract.results import TERMINATION_MESSAGE_PATH, BuildResult
+from modelservice_runtime.contract.short_results import fitting
 
 from . import building, command, hardware, results
 from .deadline import Deadline
@@ -166,7 +167,7 @@ def _build(request: BuildRequest, memory_limit: int, folder: Path, say: Sayer) -
 
 
 def _report(result: BuildResult, path: Path) -> None:
-    text = results.to_text(result)
+    text = fitting(result)
     try:
         path.write_text(text)
     except OSError as error:

@@ -1,15 +1,11 @@
-"""The Job's answer: from a manifest or an error, short enough for a termination message."""
+"""The Job's answer: from a manifest or an error."""
 
 from __future__ import annotations
 
-import dataclasses
-
-from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.manifest import Manifest, Variant
 from modelservice_runtime.contract.requests import BuildRequest
 from modelservice_runtime.contract.results import (
     FAILED,
-    MAX_RESULT_BYTES,
     REJECTED,
     SUCCEEDED,
     ArtifactSummary,
@@ -21,7 +17,6 @@ from .errors import PUBLISHED, BuildError, Rejected
 
 #: What is told of a variant that computes what the source model does.
 EXACT_METRIC = "cosine"
-_ELLIPSIS = "…"
 
 
 def summary(uri: str, manifest: Manifest) -> ArtifactSummary:
@@ -97,29 +92,3 @@ def failed(key: str, attempt: int, error: BuildError) -> BuildResult:
         reason=error.reason,
         message=error.message,
     )
-
-
-def to_text(result: BuildResult) -> str:
-    """Canonical JSON of at most ``MAX_RESULT_BYTES`` bytes; the message gives way.
-
-    Raises:
-        ValueError: even without a message it is too long.
-    """
-    text = dumps(result)
-    if len(text.encode()) <= MAX_RESULT_BYTES:
-        return text
-    low, high = 0, len(result.message)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if len(_shortened(result, middle).encode()) <= MAX_RESULT_BYTES:
-            low = middle
-        else:
-            high = middle - 1
-    text = _shortened(result, low)
-    if len(text.encode()) > MAX_RESULT_BYTES:
-        raise ValueError("the result does not fit a termination message even without words")
-    return text
-
-
-def _shortened(result: BuildResult, length: int) -> str:
-    return dumps(dataclasses.replace(result, message=result.message[:length] + _ELLIPSIS))

@@ -66,11 +66,13 @@ class Profile:
     lengths, the mean over what is executed together of them.
     ``padded``: requests of different lengths are padded and run as one batch.
     ``throughput_rows_per_second``: of one replica that always has full batches to do.
-    ``capacity_rows_per_second``: largest rate that one replica serves within the objective.
+    ``capacity_rows_per_second``: largest rate that one replica serves within the objective; of a
+    closed loop that of its clients, or of as many of them as keep it.
     ``capacity_table``: the same for ``CAPACITY_REPLICAS`` of them behind ``routing``.
     ``answered_share``: base64 of a byte for each of ``LOAD_STEPS`` (rows) and
     ``CAPACITY_REPLICAS`` (columns): share of the requests answered in time, 255 for all.
-    ``objective_met``: False when even batch 1 misses it; best effort is served then.
+    ``objective_met``: False when even batch 1 misses it, or a closed loop with all of its clients;
+    best effort is served then.
     ``gain``: capacity ÷ that of the setting that served before - 1; 0 where there was none.
     ``reasons``: a sentence for each choice. ``report_uri``: folder of report.json, report.html.
     """

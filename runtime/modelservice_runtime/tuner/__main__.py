@@ -84,7 +84,7 @@ def _job(options: argparse.Namespace) -> int:
     result, code = _answer(request, os.environ, options.scratch)
     sys.stderr.write(f"{result.reason}: {result.message}\n")
     try:
-        options.result_file.write_bytes(results.shortened(result))
+        options.result_file.write_text(results.to_text(result))
     except OSError as error:
         # The operator then runs the Job again.
         sys.stderr.write(f"the result cannot be written to {options.result_file}: {error}\n")

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from . import memory_growth
 from .deadline import Deadline
 from .errors import (
     MODEL_NOT_SERVABLE,
@@ -21,14 +22,14 @@ from .errors import (
     UserError,
 )
 from .load_runs import LoadGenerator
+from .memory_growth import Point
 from .memory_plan import Observation
 from .memory_use import MemoryUse
 from .padding import Padding
 from .parsing import Measurement
 from .runs import Run, timeout
 from .settings import Setting
-from .statistics import Counters, Watch, windows
-
+from .statistics import Counters, Watch, total, windows
 
 #: perf_analyzer takes as long to start and to end.
 AROUND_SECONDS = 0.5
@@ -74,13 +75,15 @@ class Server(Protocol):
 class Sample:
     """One run of one setting.
 
-    ``windows``: what Triton counted meanwhile. ``memory``: at its end.
+    ``windows``: what Triton counted meanwhile; ``served``: requests among it, or that the load
+    generator counted. ``memory``: at its end.
     """
 
     setting: Setting
     measurement: Measurement
     windows: tuple[Counters, ...]
     memory: MemoryUse | None
+    served: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,14 +103,29 @@ class Bench:
 
     def memory(self) -> tuple[Observation, ...]:
         """What each measured setting was seen to need, in order; nothing where that is unknown."""
+        seen = [(one, one.memory) for one in self.samples if one.memory is not None]
+        points = self.memory_points()
+        gone = memory_growth.leaked(points, memory_growth.leak(points))
         return tuple(
             Observation(
                 setting=sample.setting,
-                server_bytes=sample.memory.server,
-                instance_bytes=sample.memory.instances,
-                shared_bytes=sample.memory.shared,
-                gpu_bytes=sample.memory.gpu,
-                gpu_total=sample.memory.gpu_total,
+                server_bytes=use.server,
+                instance_bytes=use.instances,
+                shared_bytes=use.shared,
+                gpu_bytes=use.gpu,
+                gpu_total=use.gpu_total,
+                leaked_bytes=leaked,
+            )
+            for (sample, use), leaked in zip(seen, gone, strict=True)
+        )
+
+    def memory_points(self) -> tuple[Point, ...]:
+        """The replica's memory after each run, where it is known, and what the run served."""
+        return tuple(
+            Point(
+                setting=sample.setting,
+                requests=sample.served,
+                used=sample.memory.own or {0: sample.memory.server + sample.memory.instances},
             )
             for sample in self.samples
             if sample.memory is not None
@@ -174,11 +192,13 @@ class Bench:
         finally:
             self.load_seconds += time.monotonic() - began
             self.runs += 1
+        counted = windows(watch.readings)
         sample = Sample(
             setting=setting,
             measurement=measured,
-            windows=windows(watch.readings),
+            windows=counted,
             memory=self.server.memory(),
+            served=total(counted).requests or measured.requests,
         )
         self.samples.append(sample)
         return sample

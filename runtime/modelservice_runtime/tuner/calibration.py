@@ -3,7 +3,9 @@
 The simulated requests come at the very times at which they were sent, so chance explains little of
 the difference. Three numbers are fitted, each from what says it best: ``speed`` from what Triton
 counted of its executions, the overhead from the median latency, ``scatter`` from the tail. Under
-overload the median says how much too slow the setting is, and nothing else can be told.
+overload the median says how much too slow the setting is, and nothing else can be told. In a closed
+loop the median is what so many clients have to wait, whatever of it is overhead: it puts the speed
+right as well.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from statistics import median
 
 import numpy as np
 
-from .simulation.arrivals import Requests
-from .simulation.outcomes import Batching, Outcome, open_loop
+from .simulation.loads import Load
+from .simulation.outcomes import Batching, Outcome
 from .simulation.service_time import ServiceTime
 
 #: Under overload the speed may differ by so much from what was counted.
@@ -34,14 +36,14 @@ OVERLOADED = 0.20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A run at a rate: what was sent to which setting, and what came of it, milliseconds.
+    """A run: what a setting was loaded with, and what came of it, milliseconds.
 
     ``executions``: batch size → (how many, their nanoseconds). ``tail_ms``: at the goal's
     percentile. ``violations``: share of the requests beyond the goal.
     """
 
     batching: Batching
-    requests: Requests
+    load: Load
     executions: Mapping[int, tuple[int, int]]
     median_ms: float
     tail_ms: float
@@ -51,7 +53,7 @@ class Seen:
     @property
     def is_overload(self) -> bool:
         """Whether more came than could be answered."""
-        return self.violations > OVERLOADED
+        return self.load.may_pile_up and self.violations > OVERLOADED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +105,14 @@ def _changed(service: ServiceTime, speed: float, overhead: float, scatter: float
 def _fit(service: ServiceTime, seen: Seen, percentile: float) -> Fit:
     def outcome(speed: float, scatter: float = 1.0, overhead: float = 0.0) -> Outcome:
         changed = _changed(service, speed, overhead, scatter)
-        return open_loop(changed, seen.batching, seen.requests)
+        return seen.load.outcome(changed, seen.batching)
 
     before = outcome(1.0)
     speed = counted_speed(service, seen, before)
-    if seen.is_overload:
+    if seen.is_overload or not seen.load.may_pile_up:
         low, high = (speed * bound for bound in SPEEDS)
         speed = _solved(lambda value: outcome(value).quantile(50) * 1e3, seen.median_ms, low, high)
+    if seen.is_overload:
         return Fit(
             service=_changed(service, speed, 0.0, 1.0),
             speed=speed,
@@ -118,8 +121,10 @@ def _fit(service: ServiceTime, seen: Seen, percentile: float) -> Fit:
             median_error=0.0,
             tail_error=0.0,
         )
-    overhead = seen.median_ms / 1e3 - outcome(speed).quantile(50)
-    overhead = max(overhead, -service.overhead)
+    overhead = 0.0
+    if seen.load.may_pile_up:
+        overhead = seen.median_ms / 1e3 - outcome(speed).quantile(50)
+        overhead = max(overhead, -service.overhead)
     scatter = _solved(
         lambda value: outcome(speed, value, overhead).quantile(percentile) * 1e3,
         seen.tail_ms,

@@ -25,12 +25,14 @@ from modelservice_runtime.contract.traffic import (
 from modelservice_runtime.cpu import read_cpu
 
 from . import errors, memory_plan
+from .answered import answered_shares
 from .bench import Bench
 from .cores import Cores
 from .deadline import Deadline
 from .given_rows import rows_of, tensors_of
 from .interrupts import Interrupts
 from .knobs import Decided, Knob, Place, decide, knobs
+from .leak_words import leak_words
 from .load_runs import LoadGenerator
 from .outcome import Tuned
 from .progress import say
@@ -220,7 +222,7 @@ def document(found: Found) -> dict[str, Any]:
         "service": encode(_points(tuned)),
         "padded": tuned.padded,
         "knobs": encode(found.knobs),
-        "notes": list(tuned.notes),
+        "notes": [note for note in notes(tuned) if note],
         "loadSeconds": round(tuned.load_seconds, 2),
         "loadRuns": tuned.runs,
         "simulatedSettings": len(tuned.order),
@@ -232,6 +234,12 @@ def document(found: Found) -> dict[str, Any]:
 def _points(tuned: Tuned) -> tuple[ServicePoint, ...]:
     capacity = tuned.capacity
     return service_points(capacity.candidate, tuned.question.source, capacity.rows_per_second)
+
+
+def notes(tuned: Tuned) -> tuple[str, ...]:
+    """What else has to be said, empty ones among them."""
+    leaks = leak_words(tuned, tuned.question.memory_bytes)
+    return (leaks, tuned.capacity.note, *tuned.notes)
 
 
 def words(found: Found, options: argparse.Namespace) -> str:
@@ -249,7 +257,7 @@ def words(found: Found, options: argparse.Namespace) -> str:
         f"{tuned.why}.",
         capacity,
         *(f"  {knob.words()}" for knob in found.knobs),
-        *(f"  note: {note}" for note in (tuned.capacity.note, *tuned.notes) if note),
+        *(f"  note: {note}" for note in notes(tuned) if note),
         variants_compared(tuned),
         cost,
     ]
@@ -267,9 +275,9 @@ def report(found: Found, folder: Path, title: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     value = report_of(
         found.tuned,
-        found.decided,
         found.knobs,
         plan,
+        answered_shares(found.tuned, found.decided),
         title=title,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         hardware=read_cpu(),

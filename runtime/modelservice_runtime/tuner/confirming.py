@@ -1,34 +1,28 @@
 """The second part of a tuning: the best few of the simulated settings, measured in turns.
 
-Each is loaded at the rate that it should carry; the model is put right with what was seen, and
-what each carries is asked anew, until the best is decided. Where model and measurements disagree
-beyond the tolerance, Optuna's TPE searches further with measurements alone.
+Each is loaded at the rate that it should carry, or with all clients of a closed loop; the model is
+put right with what was seen, and what each carries is asked anew, until the best is decided. Where
+model and measurements disagree beyond the tolerance, Optuna's TPE searches further with
+measurements alone.
 """
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from . import runs
 from .bench import Bench
 from .calibration import Fit, fitted
-from .curves import latency
 from .deadline import Deadline
-from .figures import figure
 from .further import further
+from .loading import Loading
 from .progress import say
 from .question import Question
 from .search import Candidate, Memory, finalists, ranked, simulate
 from .settings import Setting
-from .statistics import total
 from .trials import ENOUGH_REQUESTS, Trial, most_sent, valid, verdict
 
-#: One run at a rate takes at most this share of the time that is left.
-RUN_SHARE = 0.2
 #: Rounds in which each finalist is loaded once.
 LEAST_ROUNDS, MOST_ROUNDS = 2, 4
 #: Loaded a little below what it should carry: beyond it all turns at once, which tells less.
@@ -43,7 +37,7 @@ _SEED_STEP = 101
 
 @dataclass(slots=True, kw_only=True)
 class Confirming:
-    """``trials``: all runs at a rate, in order. ``fits``: of each finalist, the latest."""
+    """``trials``: all runs under load, in order. ``fits``: of each finalist, the latest."""
 
     bench: Bench
     question: Question
@@ -101,43 +95,42 @@ class Confirming:
 
     def _measured(self, candidate: Candidate, number: int, deadline: Deadline) -> Candidate | None:
         """One more run of it; the candidate as the corrected model has it."""
-        rows = BELOW_SHARE * candidate.rows_per_second
-        done = 0.7 if self.searched_further else 0.6
-        trial = self.run(candidate.setting, rows, number, deadline, done)
+        trial = self._loaded(candidate, number, deadline, 0.7 if self.searched_further else 0.6)
         if trial is None:
             return None
         return self.corrected(candidate)
+
+    def _loaded(
+        self, candidate: Candidate, number: int, deadline: Deadline, fraction: float
+    ) -> Trial | None:
+        """One run as the traffic will be."""
+        if self.question.clients:
+            return self.run_clients(candidate, self.question.clients, deadline, fraction)
+        rows = BELOW_SHARE * candidate.rows_per_second
+        return self.run(candidate.setting, rows, number, deadline, fraction)
 
     def run(
         self, setting: Setting, rows: float, number: int, deadline: Deadline, fraction: float
     ) -> Trial | None:
         """One run at ``rows`` a second; None where it was given up."""
-        if not 0 < rows < math.inf:
-            return None
-        rows = min(rows, most_sent(self.trials))
-        left = deadline.remaining(time.monotonic())
-        count = runs.open_requests(rows / self.question.traffic.mean_rows, RUN_SHARE * left)
-        if not count:
-            return None
-        requests = self.question.source.at(rows, count, seed=_SEED_STEP * (number + 1))
-        sample = self.bench.measure(setting, runs.open_loop(requests), deadline)
-        if sample is None:
-            return None
-        goal_ms = self.question.objective.milliseconds
-        trial = Trial(
-            setting=setting,
-            rows_per_second=rows,
-            requests=requests,
-            measurement=sample.measurement,
-            executions=total(sample.windows).executions,
-            median_ms=sample.measurement.percentile_ms(50),
-            tail_ms=latency(sample, self.question.objective),
-            goal_ms=goal_ms,
-            violations=sample.measurement.violations(goal_ms),
-        )
-        self.trials.append(trial)
-        words = f"{setting.words()} at {figure(rows)} rows/s: {trial.violations:.2%} late"
-        say("settings under load", fraction, f"{words}{_because(trial.discarded)}")
+        seed, rows = _SEED_STEP * (number + 1), min(rows, most_sent(self.trials))
+        return self._told(self._loading.at_rate(setting, rows, seed, deadline), fraction)
+
+    def run_clients(
+        self, candidate: Candidate, clients: int, deadline: Deadline, fraction: float
+    ) -> Trial | None:
+        """One run with so many requests in flight; None where it was given up."""
+        return self._told(self._loading.with_clients(candidate, clients, deadline), fraction)
+
+    @property
+    def _loading(self) -> Loading:
+        return Loading(bench=self.bench, question=self.question)
+
+    def _told(self, trial: Trial | None, fraction: float) -> Trial | None:
+        if trial is not None:
+            self.trials.append(trial)
+            words = f"{trial.setting.words()} {trial.load_words}: {trial.violations:.2%} late"
+            say("settings under load", fraction, f"{words}{_because(trial.discarded)}")
         return trial
 
     def corrected(self, candidate: Candidate) -> Candidate:
@@ -189,10 +182,11 @@ class Confirming:
         tried = {hope.setting: hope.rows_per_second for hope in hopes}
 
         def ask(candidate: Candidate) -> float | None:
-            rows = BELOW_SHARE * self._kept(candidate.setting) * candidate.rows_per_second
+            rows = self._kept(candidate.setting) * candidate.rows_per_second
             if rows <= 0:
                 return 0.0
-            if self.run(candidate.setting, rows, 7, deadline, 0.65) is None:
+            hope = replace(candidate, rows_per_second=rows)
+            if self._loaded(hope, 7, deadline, 0.65) is None:
                 return None
             return self.corrected(candidate).rows_per_second
 

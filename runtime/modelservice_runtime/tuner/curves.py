@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from modelservice_runtime.contract.requests import LatencyObjective
-
 from . import curve, runs
 from .bench import Bench, Sample
 from .deadline import Deadline
@@ -30,7 +28,7 @@ from .errors import (
 from .figures import figure
 from .length_factors import LengthFactors, LengthRuns, by_length, factors_of, unmeasured
 from .measured_option import MeasuredOption
-from .memory_plan import misfit, predicted
+from .memory_plan import need
 from .padding import Padding
 from .progress import say
 from .question import Question
@@ -243,19 +241,23 @@ class Curves:
         if sample is None:
             return False
         seen.add_lone(sample)
-        alone = latency(sample, self.question.objective)
+        alone = self._at_goal(sample)
         for _ in range(LONE_REPEATS):
             if not self._looks_disturbed(alone, sample):
                 break
             again = self._once(setting, run, deadline)
             if again is None:
                 break
-            if latency(again, self.question.objective) < alone:
-                sample, alone = again, latency(again, self.question.objective)
+            if self._at_goal(again) < alone:
+                sample, alone = again, self._at_goal(again)
                 seen.add_lone(again)
         self.alone_ms[option.variant] = alone
         say("latency by batch", self._fraction(), f"{setting.words()}: {alone:.2f} ms alone")
         return True
+
+    def _at_goal(self, sample: Sample) -> float:
+        """Milliseconds at the objective's percentile."""
+        return sample.measurement.at_or_finest(self.question.objective.percentile)
 
     def _looks_disturbed(self, alone: float, sample: Sample) -> bool:
         """Whether lone requests miss the goal, and yet most are far within it."""
@@ -282,8 +284,8 @@ class Curves:
         self._say(setting, seen)
 
     def _full(self, setting: Setting, seen: MeasuredOption, deadline: Deadline) -> bool:
-        parts = predicted(setting, self.bench.memory())
-        if words := misfit(parts, self.question.memory_bytes):
+        _, words = need(setting, self.bench.memory(), self.question.memory_bytes)
+        if words:
             self.bench.notes.append(f"{setting.words()} was left out: {words}")
             return False
         run = self._full_run(setting, self._expected_ms(setting), self.question.curve_length)
@@ -399,11 +401,3 @@ class Curves:
 def _unknown(setting: Setting) -> tuple[int, str]:
     del setting
     return 0, ""
-
-
-def latency(sample: Sample, objective: LatencyObjective) -> float:
-    """At the objective's percentile, or at the finest one that perf_analyzer reports."""
-    measured = sample.measurement
-    if measured.latencies_ms:
-        return measured.percentile_ms(objective.percentile)
-    return measured.percentile_ms(min(objective.percentile, max(measured.percentiles_ms)))

@@ -30,11 +30,17 @@ UNPROVEN_SHARE = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """``rows_per_second`` that hold, and the latency there. ``note``: what is open, in words."""
+    """``rows_per_second`` that hold, and the latency there. ``note``: what is open, in words.
+
+    ``clients``: of a closed loop, those that get this rate; ``missed``: where they are fewer than
+    were asked for, what was seen with all of them.
+    """
 
     rows_per_second: float
     latency_ms: float
     candidate: Candidate
+    clients: int = 0
+    missed: str = ""
     note: str = ""
 
 
@@ -68,7 +74,7 @@ def find(confirming: Confirming, best: Candidate, deadline: Deadline) -> Capacit
         rows_per_second=rate,
         latency_ms=latency if math.isfinite(latency) else goal_ms,
         candidate=candidate,
-        note=_note(trials, rate),
+        note=unproven_words(trials, rate),
     )
 
 
@@ -119,6 +125,8 @@ def _smallest_failure(trials: Sequence[Trial], question: Question) -> float:
 
 def strict_rate(candidate: Candidate, question: Question) -> float:
     """R(1) as the model has it."""
+    if question.clients:
+        return candidate.rows_per_second
     batching = batching_of(candidate.setting)
     goal = question.goal.stricter()
     return carried(candidate.service, batching, question.source, goal).rows_per_second
@@ -126,18 +134,22 @@ def strict_rate(candidate: Candidate, question: Question) -> float:
 
 def best_effort(confirming: Confirming, candidate: Candidate, deadline: Deadline) -> Capacity:
     """Where no rate can keep the objective: half of what a replica can answer."""
-    rate = BEST_EFFORT_SHARE * candidate.throughput
-    trial = confirming.run(candidate.setting, rate, 20, deadline, 0.8)
+    rate, clients = BEST_EFFORT_SHARE * candidate.throughput, confirming.question.clients
+    if clients:
+        trial = confirming.run_clients(candidate, clients, deadline, 0.8)
+    else:
+        trial = confirming.run(candidate.setting, rate, 20, deadline, 0.8)
     latency = trial.tail_ms if trial else confirming.question.objective.milliseconds
     note = f"capacity is {BEST_EFFORT_SHARE:.0%} of full load, since no rate keeps the objective"
     return Capacity(rows_per_second=rate, latency_ms=latency, candidate=candidate, note=note)
 
 
-def _note(trials: Sequence[Trial], rate: float) -> str:
+def unproven_words(trials: Sequence[Trial], rate: float) -> str:
+    """Why no run proves the rate."""
     if not trials:
         return "capacity is what the model says less 30 %: there was no time for a run"
     if not valid(trials):
         return (
             "capacity is what the model says less 30 %: the load generator fell behind in all runs"
         )
-    return f"capacity {figure(rate)} rows/s is a cautious guess: no run at a rate kept the goal"
+    return f"capacity {figure(rate)} rows/s is a cautious guess: no run kept the goal"

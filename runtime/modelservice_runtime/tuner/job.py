@@ -19,6 +19,7 @@ from modelservice_runtime.store.errors import ArtifactDamaged, NotInStore, Store
 from modelservice_runtime.store.fetching import fetch_artifact
 
 from . import errors, knobs, results
+from .answered import Shares, answered_shares
 from .artifact_server import LENGTHS_FIELD, ArtifactServer, AskedLengths
 from .bench import Bench
 from .cores import quiet_cores
@@ -47,7 +48,7 @@ class Done:
 
     tuned: Tuned
     profile: Profile
-    decided: knobs.Decided
+    answered: Shares
     knobs: tuple[knobs.Knob, ...]
 
 
@@ -142,12 +143,14 @@ def _done(
     )
     decided = knobs.decide(tuned, place)
     every = knobs.knobs(tuned, decided, place)
+    answered = answered_shares(tuned, decided)
     peak = peak_bytes(tuned)
     profile = results.profile_of(
         request,
         tuned,
         decided,
         every,
+        answered=answered,
         memory=plan(
             observed(tuned.memory, tuned.chosen.setting, peak),
             peak,
@@ -158,7 +161,7 @@ def _done(
         load_seconds=load_seconds,
         hardware=read_cpu(),
     )
-    return Done(tuned=tuned, profile=profile, decided=decided, knobs=every)
+    return Done(tuned=tuned, profile=profile, answered=answered, knobs=every)
 
 
 def _reported(request: TuneRequest, done: Done, scratch: Path) -> Done:
@@ -167,9 +170,9 @@ def _reported(request: TuneRequest, done: Done, scratch: Path) -> Done:
         return done
     report = report_of(
         done.tuned,
-        done.decided,
         done.knobs,
         done.profile.memory,
+        done.answered,
         title=f"Tuning of {request.namespace}/{request.name}",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         hardware=done.profile.hardware,

@@ -183,6 +183,8 @@ def _lengths(tuned: Tuned) -> tuple[Knob, ...]:
 def _queue(tuned: Tuned, decided: Decided) -> tuple[Knob, ...]:
     if not tuned.met:
         why = "no request can be answered in time, so none is refused for coming late"
+        if tuned.capacity.missed:
+            why = "with all clients some wait too long: they are answered late, and none is refused"
         return (Knob(name="queue time-out", value="none", why=why),)
     why = "whoever has waited longer would be answered too late: the goal less a full batch"
     value = f"{decided.queue_timeout_microseconds / 1000:g} ms, REJECT"

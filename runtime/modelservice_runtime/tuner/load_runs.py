@@ -71,7 +71,7 @@ class LoadGenerator:
             LoadFailed: no figures came of it.
             Infrastructure: perf_analyzer cannot be started.
         """
-        exporting = run.open_loop and self._is_small(run)
+        exporting = run.one_by_one and self._is_small(run)
         places = [self._place(number) for number in range(len(run.parts))]
         words = [
             self._words(part, place, exporting=exporting)

@@ -34,6 +34,7 @@ class Observation:
     """A setting that was loaded: bytes of the server, and of all instances together.
 
     ``shared_bytes``: of them in /dev/shm. ``gpu_bytes``: used of ``gpu_total`` on the device.
+    ``leaked_bytes``: that requests left behind, and the setting does not need.
     """
 
     setting: Setting
@@ -42,11 +43,22 @@ class Observation:
     shared_bytes: int = 0
     gpu_bytes: int = 0
     gpu_total: int = 0
+    leaked_bytes: int = 0
 
     @property
     def total(self) -> int:
         """Of the replica."""
         return self.server_bytes + self.instance_bytes
+
+    @property
+    def needed_by_instances(self) -> int:
+        """Without what leaked, where instances are processes of their own: there it does."""
+        return max(0, self.instance_bytes - self.leaked_bytes)
+
+    @property
+    def needed_by_server(self) -> int:
+        """Likewise; the server's own where it holds the instances."""
+        return self.server_bytes if self.instance_bytes else self.server_bytes - self.leaked_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +88,10 @@ def predicted(setting: Setting, seen: Sequence[Observation]) -> Parts | None:
     known = [item for item in seen if item.setting.option.variant == setting.option.variant]
     if not known:
         return None
-    server = max(item.server_bytes for item in known)
+    server = max(item.needed_by_server for item in known)
     fixed, slope = _line(
         [
-            (item.setting.max_batch_size, item.instance_bytes / item.setting.option.instances)
+            (item.setting.max_batch_size, item.needed_by_instances / item.setting.option.instances)
             for item in known
         ]
     )
@@ -111,6 +123,13 @@ def misfit(parts: Parts | None, limit_bytes: int) -> str:
     if parts is None or not limit_bytes or parts.total <= limit_bytes:
         return ""
     return f"it would need {parts.total / MIB:.0f} MiB of the {limit_bytes / MIB:.0f} MiB allowed"
+
+
+def need(setting: Setting, seen: Sequence[Observation], limit_bytes: int) -> tuple[int, str]:
+    """Predicted bytes (0: unknown) of a setting, and why it may not be applied (empty: it may)."""
+    parts = predicted(setting, seen)
+    why = misfit(parts, limit_bytes) or gpu_misfit(setting, seen)
+    return (parts.total if parts else 0), why
 
 
 def observed(seen: Sequence[Observation], setting: Setting, peak_bytes: int) -> Observation:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -16,7 +17,8 @@ _SHOWN = 15
 class MemoryUse:
     """Bytes of the server itself and of its model's instances; of both in /dev/shm.
 
-    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one.
+    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one. ``own``: of each process (pid)
+    what no other can have a part in, so that it grows with what the process keeps alone.
     """
 
     server: int
@@ -24,6 +26,7 @@ class MemoryUse:
     shared: int = 0
     gpu: int = 0
     gpu_total: int = 0
+    own: Mapping[int, int] = field(default_factory=dict)
 
 
 def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
@@ -38,12 +41,22 @@ def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
     except psutil.NoSuchProcess:
         return None
     instances = [member for member in members if _is_stub(member)]
-    others = [process, *(member for member in members if member not in instances)]
+    used = {one.pid: _bytes(one) for one in (process, *members)}
+    of_instances = sum(used[one.pid].part for one in instances)
     return MemoryUse(
-        server=sum(_bytes(one) for one in others),
-        instances=sum(_bytes(one) for one in instances),
+        server=sum(one.part for one in used.values()) - of_instances,
+        instances=of_instances,
         shared=shared_bytes,
+        own={pid: one.anonymous for pid, one in used.items()},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bytes:
+    """``part``: with its part of shared pages; ``anonymous``: of no file and no shared memory."""
+
+    part: int
+    anonymous: int
 
 
 def _is_stub(process: psutil.Process) -> bool:
@@ -53,8 +66,9 @@ def _is_stub(process: psutil.Process) -> bool:
         return False
 
 
-def _bytes(process: psutil.Process) -> int:
+def _bytes(process: psutil.Process) -> _Bytes:
     try:
-        return int(process.memory_full_info().pss)
+        info = process.memory_full_info()
     except psutil.Error:
-        return 0
+        return _Bytes(part=0, anonymous=0)
+    return _Bytes(part=int(info.pss), anonymous=int(info.rss - info.shared))

@@ -9,6 +9,7 @@ from .bench import Sample
 from .calibration import Fit
 from .finding_capacity import Capacity
 from .measured_option import MeasuredOption
+from .memory_growth import Leak
 from .memory_plan import Observation
 from .padding import Padding
 from .question import Question
@@ -23,8 +24,9 @@ class Tuned:
 
     ``order``: every simulated setting, the best first. ``current``: rows a second that the
     setting of before carries, 0 where there was none. ``padding``: by variant, whether requests of
-    different lengths are padded, where the traffic has lengths. ``notes``: what was left out, and
-    why. ``seconds``: of everything; ``load_seconds``: with load running, in ``runs`` runs.
+    different lengths are padded, where the traffic has lengths. ``leak``: of memory, None where
+    none was seen. ``notes``: what was left out, and why. ``seconds``: of everything;
+    ``load_seconds``: with load running, in ``runs`` runs.
     """
 
     question: Question
@@ -46,6 +48,7 @@ class Tuned:
     load_seconds: float
     runs: int
     simulation_seconds: float
+    leak: Leak | None = None
     padding: Mapping[str, Padding] = field(default_factory=dict)
 
     @property

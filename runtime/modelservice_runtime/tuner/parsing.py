@@ -67,6 +67,12 @@ class Measurement:
             raise OutputUnreadableError(f"perf_analyzer's report has no p{percentile:g}")
         return self.percentiles_ms[min(above)]
 
+    def at_or_finest(self, percentile: float) -> float:
+        """Latency at ``percentile``, or at the finest one that perf_analyzer reports."""
+        if self.latencies_ms:
+            return self.percentile_ms(percentile)
+        return self.percentile_ms(min(percentile, max(self.percentiles_ms)))
+
     def violations(self, goal_ms: float) -> float:
         """Share of the requests slower than the goal.
 

@@ -14,7 +14,9 @@ from modelservice_runtime.contract.profile import (
 )
 
 from . import curve, report
-from .knobs import Decided, Knob
+from .answered import Shares
+from .knobs import Knob
+from .leak_words import leak_words, limit_of
 from .measured_option import MeasuredOption
 from .memory_plan import MIB, Observation, predicted
 from .outcome import Tuned
@@ -22,24 +24,24 @@ from .report import document as doc
 from .results import curve_notes, discarded, variants_compared
 from .search import NOISE_SHARE, Candidate, batching_of
 from .settings import Setting, batch_sizes
-from .simulation.capacity import answered_share
-from .simulation.outcomes import open_loop
+from .simulation.loads import AtTimes
 from .simulation.service_time import ServiceTime
 from .trials import Trial, valid
 
 
 def report_of(
     tuned: Tuned,
-    decided: Decided,
     knobs: Sequence[Knob],
     memory: MemoryPlan | None,
+    answered: Shares,
     *,
     title: str,
     created_at: str,
     hardware: str,
 ) -> report.TuningReport:
     """The whole report; ``memory``: None where it could not be measured."""
-    notes = (tuned.capacity.note, variants_compared(tuned), *curve_notes(tuned))
+    leaks = leak_words(tuned, limit_of(tuned, memory))
+    notes = (leaks, tuned.capacity.note, variants_compared(tuned), *curve_notes(tuned))
     return report.TuningReport(
         title=title,
         created_at=created_at,
@@ -51,7 +53,7 @@ def report_of(
         curves=tuple(_curve(tuned, seen) for seen in tuned.options.values() if seen.points),
         settings=_settings(tuned),
         memory=_memory(tuned, memory),
-        capacity=_capacity(tuned, decided),
+        capacity=_capacity(tuned, answered),
         reasons=tuple(doc.Reason(knob=k.name, value=k.value, why=k.why) for k in knobs),
         runs=_runs(tuned),
         cost=doc.CostView(
@@ -113,11 +115,14 @@ def _setting(tuned: Tuned, item: Candidate) -> doc.SettingView:
     trials = valid([trial for trial in tuned.trials if trial.setting == setting])
     outcome, why = _outcome(tuned, item, trials)
     is_chosen = setting == tuned.chosen.setting
+    # Of a closed loop, the runs with as many clients as keep the goal.
+    clients = tuned.capacity.clients if is_chosen else item.clients
+    own = [trial for trial in trials if trial.clients == clients]
     measured = None
-    if is_chosen and trials:
+    if is_chosen and own:
         measured = tuned.capacity.rows_per_second
-    elif trials:
-        measured = median(trial.rows_per_second for trial in trials)
+    elif own:
+        measured = median(trial.rows_per_second for trial in own)
     return doc.SettingView(
         label=setting.words(),
         variant=option.variant,
@@ -130,7 +135,7 @@ def _setting(tuned: Tuned, item: Candidate) -> doc.SettingView:
         outcome=outcome,
         why=why,
         measured_capacity=measured,
-        measured_latency_ms=median(trial.tail_ms for trial in trials) if trials else None,
+        measured_latency_ms=median(trial.tail_ms for trial in own) if own else None,
     )
 
 
@@ -141,10 +146,12 @@ def _outcome(tuned: Tuned, item: Candidate, trials: Sequence[Trial]) -> tuple[st
         return doc.UNFIT, item.misfit
     if trials:
         last = trials[-1]
-        words = f"{last.violations:.1%} late at {last.rows_per_second:.0f} rows/s"
-        return doc.FINALIST, words
+        return doc.FINALIST, f"{last.violations:.1%} late {last.load_words}"
     if item.rows_per_second <= 0:
         return doc.REJECTED, f"keeps {tuned.question.goal_words()} at no rate"
+    if item.clients < tuned.question.clients:
+        few = f"at most {item.clients} requests in flight"
+        return doc.REJECTED, f"keeps {tuned.question.goal_words()} with {few}"
     best = max(other.rows_per_second for other in tuned.order)
     behind = 1 - item.rows_per_second / best
     why = (
@@ -162,23 +169,23 @@ def _runs(tuned: Tuned) -> tuple[doc.RunView, ...]:
 
 
 def _run(trial: Trial, tuned: Tuned, service: ServiceTime) -> doc.RunView:
-    requests = trial.sent or trial.requests
-    outcome = open_loop(service, batching_of(trial.setting), requests)
+    load = trial.load_as_sent
+    outcome = load.outcome(service, batching_of(trial.setting))
     objective = tuned.question.objective
     percentile = objective.percentile
     measured = trial.measurement
-    seconds = max(float(requests.arrival[-1]), 1e-9)
+    rows = load.requests.rows_per_second if isinstance(load, AtTimes) else trial.rows_per_second
     return doc.RunView(
         label=trial.setting.words(),
-        rate=trial.rows_per_second,
-        concurrency=0,
+        rate=0.0 if trial.clients else trial.rows_per_second,
+        concurrency=trial.clients,
         measured_p50_ms=trial.median_ms,
         measured_p99_ms=trial.tail_ms,
         simulated_p50_ms=outcome.quantile(50) * 1000,
         simulated_p99_ms=outcome.quantile(percentile) * 1000,
         measured_violation_percent=100 * trial.violations,
         simulated_violation_percent=100 * outcome.violations(objective.milliseconds / 1000),
-        measured_rows_per_second=float(requests.rows.sum()) / seconds,
+        measured_rows_per_second=rows,
         simulated_rows_per_second=outcome.rows_per_second,
         requests=measured.requests,
         discarded=trial.discarded,
@@ -202,7 +209,9 @@ def _memory(tuned: Tuned, plan: MemoryPlan | None) -> doc.MemoryView:
         limit_bytes=plan.limit_bytes if plan else 0,
         measured_bytes=measured.total if measured else None,
         allowed_bytes=tuned.question.memory_bytes,
-        note=_memory_note(plan),
+        note="; ".join(
+            filter(None, (leak_words(tuned, limit_of(tuned, plan)), _memory_note(plan)))
+        ),
     )
 
 
@@ -222,17 +231,12 @@ def _memory_note(plan: MemoryPlan | None) -> str:
     )
 
 
-def _capacity(tuned: Tuned, decided: Decided) -> doc.CapacityView:
-    candidate = tuned.capacity.candidate
-    timeout = decided.queue_timeout_microseconds / 1e6 or math.inf
-    batching = batching_of(candidate.setting, timeout)
-    question = tuned.question
-    shares = answered_share(candidate.service, batching, question.source, question.goal)
+def _capacity(tuned: Tuned, answered: Shares) -> doc.CapacityView:
     rate = tuned.capacity.rows_per_second
     return doc.CapacityView(
         replicas=CAPACITY_REPLICAS,
         rows_per_second=tuple(rate * count for count in CAPACITY_REPLICAS),
         load_steps=LOAD_STEPS,
-        answered_percent=tuple(tuple(100 * share for share in row) for row in shares),
+        answered_percent=tuple(tuple(100 * share for share in row) for row in answered),
         routing=RANDOM_SPLIT,
     )

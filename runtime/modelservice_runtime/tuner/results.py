@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.profile import (
     CAPACITY_REPLICAS,
     MemoryPlan,
@@ -14,21 +13,23 @@ from modelservice_runtime.contract.profile import (
 from modelservice_runtime.contract.requests import TuneRequest
 from modelservice_runtime.contract.results import (
     FAILED,
-    MAX_RESULT_BYTES,
     SUCCEEDED,
     TuneResult,
 )
+from modelservice_runtime.contract.short_results import fitting
 
 from . import curve
+from .answered import Shares
 from .errors import MEASURED, OBJECTIVE_MISSED, TuneError
 from .figures import figure
 from .knobs import Decided, Knob
+from .leak_words import leak_words, limit_of
 from .outcome import Tuned
 from .search import Candidate, batching_of
 from .settings import batch_sizes
 from .simulation.arrivals import Source
-from .simulation.capacity import REQUESTS, answered_share, packed, throughput
-from .simulation.outcomes import Batching, open_loop
+from .simulation.capacity import REQUESTS, packed, throughput
+from .simulation.outcomes import open_loop
 from .trials import most_sent, valid
 
 #: A result has room for so many reasons; the report has all of them.
@@ -64,6 +65,7 @@ def profile_of(
     decided: Decided,
     knobs: tuple[Knob, ...],
     *,
+    answered: Shares,
     memory: MemoryPlan,
     peak_bytes: int,
     load_seconds: float,
@@ -72,8 +74,6 @@ def profile_of(
     """What sizing and status read."""
     chosen, goal = tuned.chosen, request.objective
     setting, rate = chosen.setting, tuned.capacity.rows_per_second
-    timeout = decided.queue_timeout_microseconds / 1e6 if tuned.met else float("inf")
-    batching = batching_of(setting, timeout)
     final = tuned.capacity.candidate
     points = service_points(final, tuned.question.source, rate)
     return Profile(
@@ -90,7 +90,7 @@ def profile_of(
         throughput_rows_per_second=round(_throughput(tuned), 3),
         capacity_rows_per_second=round(rate, 3),
         capacity_table=capacity_table(tuned),
-        answered_share=answered(final, batching, tuned),
+        answered_share=packed(answered),
         objective_percentile=goal.percentile,
         objective_ms=goal.milliseconds,
         objective_met=tuned.met,
@@ -104,7 +104,10 @@ def profile_of(
         pinned_memory_bytes=decided.pinned_memory_bytes,
         traffic=request.traffic,
         gain=round(rate / tuned.current - 1, 4) if tuned.current > 0 else 0.0,
-        reasons=tuple(knob.words() for knob in knobs[:_SHOWN_REASONS]),
+        reasons=(
+            *filter(None, [leak_words(tuned, limit_of(tuned, memory))]),
+            *(knob.words() for knob in knobs[:_SHOWN_REASONS]),
+        ),
         report_uri=request.report_uri,
     )
 
@@ -135,13 +138,6 @@ def capacity_table(tuned: Tuned) -> tuple[float, ...]:
     return tuple(round(rate * count, 2) for count in CAPACITY_REPLICAS)
 
 
-def answered(candidate: Candidate, batching: Batching, tuned: Tuned) -> str:
-    """Share answered in time by load and replicas, packed."""
-    question = tuned.question
-    table = answered_share(candidate.service, batching, question.source, question.goal)
-    return packed(table)
-
-
 def _throughput(tuned: Tuned) -> float:
     """With full batches; a rate that was held is below that, whatever the model says."""
     candidate = tuned.capacity.candidate
@@ -158,6 +154,7 @@ def words(tuned: Tuned, profile: Profile) -> str:
     )
     cost = f"{tuned.runs} runs, {tuned.load_seconds:.0f} s of load"
     notes = [
+        leak_words(tuned, limit_of(tuned, profile.memory)),
         tuned.capacity.note,
         variants_compared(tuned),
         *curve_notes(tuned),
@@ -194,26 +191,20 @@ def discarded(tuned: Tuned) -> tuple[str, ...]:
     if not many:
         return ()
     why = f"the load generator fell behind; it sends about {figure(most)} rows/s here"
-    return (f"{many} of {len(tuned.trials)} runs at a rate were thrown away: {why}",)
+    return (f"{many} of {len(tuned.trials)} runs under load were thrown away: {why}",)
 
 
-def shortened(result: TuneResult) -> bytes:
-    """The result's JSON, its message and then its reasons cut until it fits."""
-    text = dumps(result).encode()
-    while len(text) > MAX_RESULT_BYTES:
-        over = len(text) - MAX_RESULT_BYTES
-        if result.message:
-            result = replace(result, message=_cut(result.message, over))
-        elif result.profile is not None and result.profile.reasons:
-            fewer = replace(result.profile, reasons=result.profile.reasons[:-1])
-            result = replace(result, profile=fewer)
-        else:
-            break
-        text = dumps(result).encode()
-    return text
+def to_text(result: TuneResult) -> str:
+    """The result's JSON, its message and then its reasons cut until it fits.
+
+    Raises:
+        ValueError: a profile larger than any that there is.
+    """
+    return fitting(result, _with_fewer_reasons)
 
 
-def _cut(message: str, bytes_too_many: int) -> str:
-    """Shorter by as many characters as could have made up the bytes, at least by one."""
-    # A character is written as one byte to two \uXXXX escapes.
-    return message[: max(0, len(message) - max(1, bytes_too_many // 12))]
+def _with_fewer_reasons(result: TuneResult) -> TuneResult | None:
+    profile = result.profile
+    if profile is None or not profile.reasons:
+        return None
+    return replace(result, profile=replace(profile, reasons=profile.reasons[:-1]))

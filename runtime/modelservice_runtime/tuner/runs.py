@@ -17,9 +17,12 @@ What perf_analyzer 2.51 does, and what follows from it (tried):
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from modelservice_runtime.contract.traffic import LengthShare, RowsShare
 
 from .simulation.arrivals import Requests
 
@@ -47,6 +50,14 @@ OPEN_REQUESTS_GOOD = 700
 OPEN_REQUESTS_FAIR = 60
 OPEN_REQUESTS_LEAST = 10
 
+#: A closed loop: two runs of as many requests tell 0.5 % of violations from 1 %, if each client has
+#: sent so many of them.
+LOOP_REQUESTS_GOOD, LOOP_ROUNDS = 1_100, 8
+
+
+#: Rows and length of a request, the length 0 where nothing is said of it.
+Kind = tuple[int, int]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -68,12 +79,13 @@ class Part:
 class Run:
     """``parts``: side by side. ``seconds``: that it takes if all is as expected.
 
-    ``open_loop``: requests come at their own times; only then is every single latency of use.
+    ``open_loop``: requests come at their own times. ``one_by_one``: every single latency is of use.
     """
 
     parts: tuple[Part, ...]
     seconds: float
     open_loop: bool = False
+    one_by_one: bool = False
 
 
 def probe(length: int = 0) -> Run:
@@ -129,7 +141,61 @@ def open_loop(requests: Requests) -> Run:
         ),
         seconds=float(requests.arrival[-1]),
         open_loop=True,
+        one_by_one=True,
     )
+
+
+def clients_by_kind(
+    clients: int, rows_per_request: Sequence[RowsShare], lengths: Sequence[LengthShare] = ()
+) -> dict[Kind, int]:
+    """How many clients send requests of which kind, all together ``clients``.
+
+    By their shares, the largest remainders rounded up; a kind that none is left for is not there.
+    """
+    of_rows = {share.rows: share.percent for share in rows_per_request}
+    of_length = {share.length: share.percent for share in lengths} or {0: 100.0}
+    shares = {
+        (rows, length): more * percent
+        for rows, more in of_rows.items()
+        for length, percent in of_length.items()
+    }
+    whole = math.fsum(shares.values())
+    exact = {kind: clients * share / whole for kind, share in shares.items()}
+    given = {kind: int(many) for kind, many in exact.items()}
+    order = sorted(exact, key=lambda kind: given[kind] - exact[kind])
+    for kind in order[: clients - sum(given.values())]:
+        given[kind] += 1
+    return {kind: many for kind, many in given.items() if many}
+
+
+def in_flight_requests(clients: int, requests_per_second: float, seconds_most: float) -> int:
+    """How many requests of a closed loop to look at; 0: there is no time for enough of them."""
+    rate = requests_per_second
+    seconds = seconds_most - clients / rate  # the first of each client come before
+    good = max(OPEN_SECONDS * rate, LOOP_REQUESTS_GOOD, LOOP_ROUNDS * clients)
+    count = min(MOST_REQUESTS, int(min(good, seconds * rate)))
+    return count if count >= max(OPEN_REQUESTS_LEAST, clients) else 0
+
+
+def in_flight(by_kind: Mapping[Kind, int], count: int, requests_per_second: float) -> Run:
+    """A closed loop with so many clients by kind of request, until ``count`` are answered.
+
+    As many more are sent in the beginning as there are clients.
+    """
+    clients = sum(by_kind.values())
+    parts = tuple(
+        _looped(kind, many, many + math.ceil(count * many / clients))
+        for kind, many in sorted(by_kind.items())
+    )
+    seconds = (count + clients) / requests_per_second
+    return Run(parts=parts, seconds=seconds, one_by_one=True)
+
+
+def _looped(kind: Kind, clients: int, requests: int) -> Part:
+    rows, length = kind
+    words = ("-b", str(rows), f"--concurrency-range={clients}", "--async")
+    words = (*words, f"--request-count={requests}")
+    return Part(words=words, batch=rows, requests=requests, length=length)
 
 
 def _timed(times: np.ndarray, size: int, length: int) -> Part:

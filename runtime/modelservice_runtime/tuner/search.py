@@ -1,7 +1,8 @@
 """Every setting simulated, and which of them are worth a measurement. Pure.
 
-The rule: the setting that carries most rows a second within the goal; where a rate is expected of
-the service, the one that serves it with the fewest replicas, and of those the one with the least
+The rule: the setting that carries most rows a second within the goal; of a closed loop, one that
+keeps the goal with all clients before any that does with fewer. Where a rate is expected of the
+service, the one that serves it with the fewest replicas, and of those the one with the least
 memory. Settings within 3 % of the best are as good: the smaller batch, the fewer instances and the
 shorter delay are taken.
 """
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from .question import Question
 from .settings import Option, Setting, batch_sizes, delays_microseconds
 from .simulation.capacity import carried, throughput
-from .simulation.outcomes import Batching, Outcome, closed_loop
+from .simulation.concurrency import ANSWERS, FEW_ANSWERS, most_clients
+from .simulation.outcomes import Batching, Outcome
 from .simulation.service_time import ServiceTime
 
 #: Differences below this are not worth a larger batch.
@@ -26,7 +28,6 @@ LOOKED_AT_AGAIN = 24
 #: What is measured: so many, of those within this share of the best.
 FINALISTS = 3
 NEAR_SHARE = 0.15
-_CLOSED_ANSWERS = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,8 @@ class Candidate:
 
     ``rows_per_second``: that it carries within the goal, 0 where it keeps it at no rate.
     ``latency_ms``: at the goal's percentile at that rate. ``throughput``: with full batches.
-    ``memory_bytes``: predicted; ``misfit``: why it may not be applied, or empty.
+    ``clients``: of a closed loop, the most (of those asked for) that keep the goal; that is the
+    rate then. ``memory_bytes``: predicted; ``misfit``: why it may not be applied, or empty.
     """
 
     setting: Setting
@@ -43,6 +45,7 @@ class Candidate:
     rows_per_second: float
     latency_ms: float
     throughput: float
+    clients: int = 0
     memory_bytes: int = 0
     misfit: str = ""
 
@@ -102,7 +105,7 @@ def simulate(
     """One setting under the question's traffic."""
     bytes_, misfit = memory(setting)
     batching = batching_of(setting)
-    rows, outcome = _carried(service, batching, question, few=few)
+    rows, outcome, clients = _carried(service, batching, question, few=few)
     quantile = outcome.quantile(question.objective.percentile) if outcome else math.inf
     return Candidate(
         setting=setting,
@@ -110,6 +113,7 @@ def simulate(
         rows_per_second=rows,
         latency_ms=quantile * 1000,
         throughput=throughput(service, batching),
+        clients=clients,
         memory_bytes=bytes_,
         misfit=misfit,
     )
@@ -117,17 +121,16 @@ def simulate(
 
 def _carried(
     service: ServiceTime, batching: Batching, question: Question, *, few: bool
-) -> tuple[float, Outcome | None]:
-    goal = question.goal
-    if question.clients and batching.max_batch >= question.least_batch:
-        many, source = _CLOSED_ANSWERS, question.source
-        rows, lengths = source.request_rows(many), source.request_lengths(many)
-        outcome = closed_loop(service, batching, question.clients, rows, many, lengths=lengths)
-        keeps = outcome.violations(goal.seconds) <= goal.violations
-        return (outcome.rows_per_second, outcome) if keeps else (0.0, None)
+) -> tuple[float, Outcome | None, int]:
+    goal, source = question.goal, question.source
+    if question.clients:
+        answers = FEW_ANSWERS if few else ANSWERS
+        kept = most_clients(service, batching, source, goal, question.clients, answers=answers)
+        rows = kept.outcome.rows_per_second if kept.outcome else 0.0
+        return rows, kept.outcome, kept.clients
     options = {"requests": FEW_REQUESTS, "steps": FEW_STEPS} if few else {}
-    found = carried(service, batching, question.source, goal, **options)
-    return found.rows_per_second, found.outcome
+    found = carried(service, batching, source, goal, **options)
+    return found.rows_per_second, found.outcome, 0
 
 
 def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candidate, ...]:
@@ -137,13 +140,13 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
     def first(item: Candidate) -> tuple[float, ...]:
         rows = item.rows_per_second
         fewest = (question.replicas(rows), item.memory_bytes) if wanted and rows > 0 else (0, 0)
-        return (bool(item.misfit), rows <= 0, *fewest, -rows)
+        return (bool(item.misfit), rows <= 0, item.clients < question.clients, *fewest, -rows)
 
     left = sorted(candidates, key=first)
     order: list[Candidate] = []
     while left:
         best = left[0]
-        same = [item for item in left if _as_good(item, best)] if not wanted else [best]
+        same = [item for item in left if _as_good(item, best, question)] if not wanted else [best]
         same = sorted(same, key=_size)
         order += same
         known = {id(item) for item in same}
@@ -151,9 +154,10 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
     return tuple(order)
 
 
-def _as_good(item: Candidate, best: Candidate) -> bool:
+def _as_good(item: Candidate, best: Candidate, question: Question) -> bool:
     fits = bool(item.misfit) == bool(best.misfit)
-    return fits and item.rows_per_second >= best.rows_per_second * (1 - NOISE_SHARE)
+    keeps = (item.clients < question.clients) == (best.clients < question.clients)
+    return fits and keeps and item.rows_per_second >= best.rows_per_second * (1 - NOISE_SHARE)
 
 
 def _size(item: Candidate) -> tuple[float, ...]:

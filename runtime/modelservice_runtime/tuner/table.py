@@ -41,7 +41,7 @@ def _measured(tuned: Tuned, setting: Setting) -> str:
     if not trials:
         return ""
     last = trials[-1]
-    tails = median(trial.tail_ms for trial in trials)
+    tails = median(trial.tail_ms for trial in trials if trial.clients == last.clients)
     return f"{figure(last.rows_per_second)}, {last.violations:.2%}, {tails:.2f} ms"
 
 

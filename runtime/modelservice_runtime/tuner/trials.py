@@ -1,4 +1,4 @@
-"""Runs at a rate, judged by the share of requests beyond the goal. Values only.
+"""Runs at a rate, or of a closed loop, judged by the share of late requests. Values only.
 
 Telling 0.5 % from 1 % takes some two thousand independent requests: several short runs are taken
 together, and those in which the load generator fell behind are thrown away.
@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .calibration import Seen
+from .figures import figure
 from .parsing import Measurement
 from .search import batching_of
 from .sending import as_sent
 from .settings import Setting
 from .simulation.arrivals import Requests
+from .simulation.loads import AtTimes, InFlight, Load
 
 #: The generator took so much longer to send everything than it should: it was measured itself.
 MOST_STRETCHED = 1.1
@@ -23,6 +25,8 @@ MOST_STRETCHED = 1.1
 MOST_DELAYED_PERCENT = 20.0
 #: A rate that it could not keep up with is lowered to this share of it, or of what it sent.
 SLOWER_SHARE, SENT_SHARE = 0.85, 0.95
+#: Of the clients of a closed loop, the share that has to be waiting for an answer on average.
+LEAST_IN_FLIGHT = 0.8
 #: So many requests tell 0.5 % of violations from 1 %.
 ENOUGH_REQUESTS = 2_100
 #: 95 %, one-sided.
@@ -31,27 +35,46 @@ _Z = 1.645
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One run: ``rows_per_second`` offered. ``tail_ms``: at the goal's percentile.
+    """One run. ``load``: as it was to be; ``tail_ms``: at the goal's percentile.
 
-    ``executions``: batch size → (how many, their nanoseconds), as Triton counted them.
+    ``rows_per_second``: offered, in a closed loop answered. ``executions``: batch size → (how
+    many, their nanoseconds), as Triton counted them. ``in_flight``: of a closed loop, requests that
+    waited for their answer on average; NaN where that is not known.
     """
 
     setting: Setting
     rows_per_second: float
-    requests: Requests
+    load: Load
     measurement: Measurement
     executions: Mapping[int, tuple[int, int]]
     median_ms: float
     tail_ms: float
     goal_ms: float
     violations: float
+    in_flight: float = math.nan
+
+    @property
+    def clients(self) -> int:
+        """Of a closed loop; 0 where requests came at their own times."""
+        return self.load.clients if isinstance(self.load, InFlight) else 0
+
+    @property
+    def load_words(self) -> str:
+        """``at 120 rows/s``, ``with 16 in flight``."""
+        if self.clients:
+            return f"with {self.clients} in flight"
+        return f"at {figure(self.rows_per_second)} rows/s"
 
     @property
     def discarded(self) -> str:
         """Why it says nothing of the server; empty where it does."""
+        if isinstance(self.load, InFlight):
+            few = self.in_flight < LEAST_IN_FLIGHT * self.clients
+            words = f"only {self.in_flight:.1f} of {self.clients} requests were in flight"
+            return words if few else ""
         sent, delayed = self.sent, self.measurement.delayed_percent
         if sent is not None:
-            stretched = float(sent.arrival[-1] / self.requests.arrival[-1])
+            stretched = float(sent.arrival[-1] / self.load.requests.arrival[-1])
             slower = f"sending took {stretched - 1:.0%} longer than it should"
             return slower if stretched > MOST_STRETCHED else ""
         late = f"{delayed:.0f} % of the requests were sent late"
@@ -69,17 +92,24 @@ class Trial:
     @property
     def sent(self) -> Requests | None:
         """The requests as they were really sent; None where that is not known one by one."""
-        if not self.measurement.sent_ns:
+        if isinstance(self.load, InFlight) or not self.measurement.sent_ns:
             return None
         # The first one comes when it was to come: its clock is the generator's own.
-        requests, _ = as_sent(self.measurement, first=float(self.requests.arrival[0]))
+        first = float(self.load.requests.arrival[0])
+        requests, _ = as_sent(self.measurement, first=first)
         return requests
+
+    @property
+    def load_as_sent(self) -> Load:
+        """For a simulation of this very run."""
+        sent = self.sent
+        return self.load if sent is None else AtTimes(requests=sent)
 
     def seen(self) -> Seen:
         """For the calibration."""
         return Seen(
             batching=batching_of(self.setting),
-            requests=self.sent or self.requests,
+            load=self.load_as_sent,
             executions=self.executions,
             median_ms=self.median_ms,
             tail_ms=self.tail_ms,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from . import finding_capacity
+from . import finding_capacity, finding_clients
 from .bench import Bench
 from .confirming import Confirming
 from .curves import Curves
@@ -13,13 +13,17 @@ from .deadline import Deadline
 from .errors import OUT_OF_MEMORY, UserError
 from .figures import figure
 from .finding_capacity import UNPROVEN_SHARE, Capacity
-from .memory_plan import MIB, gpu_misfit, misfit, predicted
+from .loading import Loading
+from .memory_growth import is_suspected, leak
+from .memory_plan import MIB, need, predicted
 from .outcome import Tuned
 from .progress import say
 from .question import Question
 from .search import Candidate, finalists, simulate, simulated, space
 from .settings import Option, Setting
 
+#: Runs that tell a leak from memory that is used again, at most.
+MEMORY_RUNS = 6
 #: The curves take at most this share of the time for the search.
 CURVES_SHARE = 0.6
 
@@ -54,19 +58,19 @@ class Tuning:
         order = simulated(space(models, self.question), models, self.question, self._memory)
         simulation_seconds = time.monotonic() - started
         say("simulating", 0.55, f"{len(order)} settings in {simulation_seconds:.1f} s")
-        met = min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds
         best = None
-        if met:
+        if min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds:
             until = self.deadline.for_search()
             best = self.confirming.best(order, until, self.curves.noise())
         capacity = self._capacity(best, order)
         chosen = capacity.candidate
+        self._watch_memory(capacity)
         say("done", 1.0, f"capacity {figure(capacity.rows_per_second)} rows/s")
         return Tuned(
             question=self.question,
             chosen=chosen,
-            met=met,
-            why=self._why(chosen, best, len(order)),
+            met=self._is_kept_alone(chosen) and not capacity.missed,
+            why=self._why(capacity, best, len(order)),
             capacity=capacity,
             order=order,
             options=dict(self.curves.options),
@@ -83,20 +87,45 @@ class Tuning:
             runs=self.bench.runs,
             simulation_seconds=simulation_seconds,
             padding=dict(self.curves.padding),
+            leak=leak(self.bench.memory_points()),
         )
 
     def _capacity(self, best: Candidate | None, order: tuple[Candidate, ...]) -> Capacity:
         if best is not None:
-            return finding_capacity.find(self.confirming, best, self.deadline)
+            find = finding_clients.find if self.question.clients else finding_capacity.find
+            return find(self.confirming, best, self.deadline)
         smallest = self._smallest(order)
-        if self.curves.alone_ms[smallest.setting.option.variant] > (
-            self.question.objective.milliseconds
-        ):
+        if not self._is_kept_alone(smallest):
             return finding_capacity.best_effort(self.confirming, smallest, self.deadline)
+        if self.question.clients:
+            alone = replace(smallest, clients=1)
+            return finding_clients.find(self.confirming, alone, self.deadline)
         rate = (1 - UNPROVEN_SHARE) * smallest.throughput
-        alone = self.curves.alone_ms[smallest.setting.option.variant]
+        latency = self.curves.alone_ms[smallest.setting.option.variant]
         note = "only lone requests keep the objective: capacity is a cautious guess"
-        return Capacity(rows_per_second=rate / 2, latency_ms=alone, candidate=smallest, note=note)
+        return Capacity(rows_per_second=rate / 2, latency_ms=latency, candidate=smallest, note=note)
+
+    def _watch_memory(self, capacity: Capacity) -> None:
+        """More runs at the capacity where memory grew, until it is known whether it goes on."""
+        loading = Loading(bench=self.bench, question=self.question)
+        for number in range(MEMORY_RUNS):
+            points = self.bench.memory_points()
+            if leak(points) is not None or not is_suspected(points):
+                return
+            say("settings under load", 0.95, "memory grows: measured once more")
+            chosen = capacity.candidate
+            if capacity.clients:
+                trial = loading.with_clients(chosen, capacity.clients, self.deadline)
+            else:
+                rows, seed = capacity.rows_per_second, 40 + number
+                trial = loading.at_rate(chosen.setting, rows, seed, self.deadline)
+            if trial is None:
+                return
+
+    def _is_kept_alone(self, candidate: Candidate) -> bool:
+        """Whether lone requests of its variant keep the objective."""
+        alone = self.curves.alone_ms[candidate.setting.option.variant]
+        return alone <= self.question.objective.milliseconds
 
     def _smallest(self, order: tuple[Candidate, ...]) -> Candidate:
         """A lone row of what is fastest alone.
@@ -137,22 +166,25 @@ class Tuning:
         return finding_capacity.strict_rate(now, self.question)
 
     def _memory(self, setting: Setting) -> tuple[int, str]:
-        seen = self.bench.memory()
-        parts = predicted(setting, seen)
-        why = misfit(parts, self.question.memory_bytes) or gpu_misfit(setting, seen)
-        return (parts.total if parts else 0), why
+        return need(setting, self.bench.memory(), self.question.memory_bytes)
 
-    def _why(self, chosen: Candidate, best: Candidate | None, many: int) -> str:
+    def _why(self, capacity: Capacity, best: Candidate | None, many: int) -> str:
+        chosen = capacity.candidate
         words, goal = chosen.setting.words(), self.question.goal_words()
-        if best is not None:
-            return f"{words}: carries most of {many} settings within {goal}"
         alone = self.curves.alone_ms[chosen.setting.option.variant]
-        if alone <= self.question.objective.milliseconds:
-            return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
-        return (
-            f"{goal} cannot be kept: a lone request takes {alone:.1f} ms;"
-            f" {words} serves as fast as it can"
-        )
+        if not self._is_kept_alone(chosen):
+            return (
+                f"{goal} cannot be kept: a lone request takes {alone:.1f} ms;"
+                f" {words} serves as fast as it can"
+            )
+        if capacity.missed:
+            most = f"carries most of {many} settings with the {capacity.clients} that keep it"
+            return f"{capacity.missed}; {words}: {most}"
+        if best is not None:
+            asked = self.question.clients
+            loop = f" with {asked} requests in flight" if asked else ""
+            return f"{words}: carries most of {many} settings within {goal}{loop}"
+        return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
 
 
 def peak_bytes(tuned: Tuned) -> int:

@@ -34,6 +34,7 @@ from modelservice_runtime.tuner.running_server import connect
 from modelservice_runtime.tuner.search import batching_of
 from modelservice_runtime.tuner.settings import Limits, Option, Setting
 from modelservice_runtime.tuner.simulation.arrivals import Requests
+from modelservice_runtime.tuner.simulation.loads import AtTimes
 from modelservice_runtime.tuner.simulation.outcomes import Outcome, closed_loop, open_loop
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
 
@@ -131,7 +132,7 @@ def _calibrated(
         if point["fitted"]:
             seen = Seen(
                 batching=batching_of(_setting(point)),
-                requests=_requests(point["sent"]),
+                load=AtTimes(requests=_requests(point["sent"])),
                 executions={size: (n, spent) for size, n, spent in point["executions"]},
                 median_ms=point["p50_ms"],
                 tail_ms=point["p99_ms"],

@@ -146,10 +146,11 @@ def _closed_loop(
     delay: float,
     latency: np.ndarray,
     executions: np.ndarray,
-) -> float:
+) -> tuple[float, float]:
     """Each client sends its next request ``think`` seconds after its answer, in turn of ``rows``.
 
-    ``length``: in the same turn. Returns the seconds that it took until ``latency`` was full.
+    ``length``: in the same turn. Returns the seconds that it took until ``latency`` was full, and
+    those that instances were busy.
     """
     largest = service.shape[1] - 1
     free = np.zeros(instances)
@@ -170,6 +171,7 @@ def _closed_loop(
     sent = clients
     executed = 0
     end = 0.0
+    busy = 0.0
     while done < len(latency):
         k = 0
         for i in range(1, instances):
@@ -221,6 +223,7 @@ def _closed_loop(
         seconds = service[longest, total] * spreading * contention[together]
         executed += 1
         executions[longest, total] += 1
+        busy += seconds
         finish = now + seconds
         executing[k] = finish
         free[k] = finish + gap * total
@@ -235,9 +238,9 @@ def _closed_loop(
                 if length is not None:
                     long[client] = length[sent % len(length)]
                 sent += 1
-    return end
+    return end, busy
 
 
 #: Compiled at the first call, read from the cache at later ones.
 open_loop: Callable[..., float] = njit(cache=True, nogil=True)(_open_loop)
-closed_loop: Callable[..., float] = njit(cache=True, nogil=True)(_closed_loop)
+closed_loop: Callable[..., tuple[float, float]] = njit(cache=True, nogil=True)(_closed_loop)

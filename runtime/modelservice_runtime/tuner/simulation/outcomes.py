@@ -115,7 +115,7 @@ def closed_loop(
     """
     latency = np.zeros(count)
     places, table, executions = _kinds(service, batching.max_batch, lengths)
-    span = kernels.closed_loop(
+    span, busy = kernels.closed_loop(
         clients,
         service.overhead,
         rows,
@@ -138,8 +138,8 @@ def closed_loop(
         rows_per_second=answered / max(span, 1e-9),
         executions=sizes,
         of_lengths=None if places is None else executions,
-        busy_seconds=math.nan,
-        busy=math.nan,
+        busy_seconds=busy,
+        busy=busy / max(span * batching.instances, 1e-9),
     )
 
 

@@ -1,0 +1,125 @@
+"""A whole tuning on a machine, or with a model, that is not what it seemed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+from fake_triton import FakeTriton
+from tuning_landscapes import (
+    CONTENTION,
+    asked,
+    batches_pay,
+    true_candidate,
+    truly_best,
+    tune,
+    tuning_of,
+)
+
+from modelservice_runtime.tuner import search, tuning
+from modelservice_runtime.tuner.results import curve_notes
+from modelservice_runtime.tuner.search import Candidate
+from modelservice_runtime.tuner.settings import (
+    Option,
+)
+
+pytestmark = pytest.mark.usefixtures("quick_search")
+
+
+def test_a_noisy_machine_is_measured_longer_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = FakeTriton(truth=batches_pay, contention=CONTENTION)
+    tune(quiet, monkeypatch)
+    fake = FakeTriton(truth=batches_pay, contention=CONTENTION, drift=0.25)
+    found = tune(fake, monkeypatch)
+    assert any("the machine is noisy" in note for note in curve_notes(found))
+    assert fake.runs > quiet.runs
+    assert found.met
+    chosen = true_candidate(fake, found.chosen.setting, found.question)
+    assert chosen.rows_per_second >= 0.7 * truly_best(fake, found)
+    assert found.capacity.rows_per_second <= 1.1 * chosen.rows_per_second
+
+
+def test_a_model_that_is_wrong_is_searched_further_with_measurements_and_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever ran while the curves were measured is gone, and something else runs."""
+    curves_done: list[bool] = []
+
+    def truth(option: Option, rows: int) -> float:
+        if not curves_done:
+            return batches_pay(option, rows)
+        return 0.025
+
+    def simulated(*given: Any) -> tuple[Candidate, ...]:
+        curves_done.append(True)
+        return search.simulated(*given)
+
+    monkeypatch.setattr(tuning, "simulated", simulated)
+    fake = FakeTriton(truth=truth)
+    steps = tuning_of(fake, monkeypatch, asked(milliseconds=100.0))
+    found = steps.run()
+    assert steps.confirming.searched_further
+    assert any("model and measurements disagree" in note for note in found.notes)
+    assert len({trial.setting for trial in found.trials}) > len(found.finalists)
+    assert found.capacity.rows_per_second > 0
+
+
+def test_a_machine_that_has_become_slower_is_found_and_nothing_is_promised_for_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    curves_done: list[bool] = []
+
+    def truth(option: Option, rows: int) -> float:
+        return batches_pay(option, rows) * (1.6 if curves_done else 1.0)
+
+    def simulated(*given: Any) -> tuple[Candidate, ...]:
+        curves_done.append(True)
+        return search.simulated(*given)
+
+    monkeypatch.setattr(tuning, "simulated", simulated)
+    fake = FakeTriton(truth=truth)
+    found = tune(fake, monkeypatch)
+    chosen = true_candidate(fake, found.chosen.setting, found.question)
+    assert found.capacity.rows_per_second <= 1.05 * chosen.rows_per_second
+
+
+def test_late_answers_at_any_rate_still_give_a_capacity_in_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a machine that stands still for moments: no rate keeps the goal for 99 of 100."""
+    executions = itertools.count()
+
+    def stalling(option: Option, rows: int) -> float:
+        stalls = fake.runs > 8 and next(executions) % 8 == 0
+        return 0.2 if stalls else batches_pay(option, rows)
+
+    fake = FakeTriton(truth=stalling)
+    found = tune(fake, monkeypatch)
+    assert found.met
+    assert 0 < found.capacity.rows_per_second < math.inf
+    assert 0 < found.capacity.latency_ms < math.inf
+    assert "cautious guess" in found.capacity.note
+
+
+def test_a_load_generator_that_falls_behind_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTriton(truth=batches_pay, stretched=1.4)
+    found = tune(fake, monkeypatch)
+    assert found.trials
+    assert all(trial.discarded for trial in found.trials)
+    assert "the load generator fell behind in all runs" in found.capacity.note
+    truth = true_candidate(fake, found.chosen.setting, found.question)
+    assert 0 < found.capacity.rows_per_second <= 0.8 * truth.rows_per_second
+
+
+def test_where_sizes_vary_latencies_come_from_percentiles_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTriton(truth=batches_pay, contention=CONTENTION, exports=False)
+    found = tune(fake, monkeypatch)
+    chosen = true_candidate(fake, found.chosen.setting, found.question)
+    assert chosen.rows_per_second >= 0.95 * truly_best(fake, found)
+    assert all(trial.sent is None for trial in found.trials)
