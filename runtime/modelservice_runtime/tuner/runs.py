@@ -194,8 +194,8 @@ def in_flight(by_kind: Mapping[Kind, int], count: int, requests_per_second: floa
 def _looped(kind: Kind, clients: int, requests: int) -> Part:
     rows, length = kind
     words = ("-b", str(rows), f"--concurrency-range={clients}", "--async")
-    words = (*words, f"--request-count={requests}")
-    return Part(words=words, batch=rows, requests=requests, length=length)
+    count = f"--request-count={requests}"
+    return Part(words=(*words, count), batch=rows, requests=requests, length=length)
 
 
 def _timed(times: np.ndarray, size: int, length: int) -> Part:
