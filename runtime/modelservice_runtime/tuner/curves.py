@@ -3,7 +3,7 @@
 Of each option one run under full load and one at a rate that climbs beyond what that gave: the
 executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is
 too wide to decide. Where requests have several lengths, all of it is measured with one of them, and
-at the end, for the best option of a variant, what the others take beside it.
+for the best option of a variant what the others take beside it.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Curves:
                 "Triton does not say what it executed: its statistics API is closed, most likely"
             )
             raise Infrastructure(MEASUREMENT_FAILED, words)
-        self._tighten(deadline)
         self._other_lengths(deadline)
+        self._tighten(deadline)
 
     def _other_lengths(self, deadline: Deadline) -> None:
         """What they take at the best option of each variant that is near the best of all."""
