@@ -34,7 +34,7 @@ from .memory_plan import misfit, predicted
 from .padding import Padding
 from .progress import say
 from .question import Question
-from .search import simulated, space
+from .search import NOISE_SHARE, simulated, space
 from .settings import Option, Setting, first_options, next_instances
 from .simulation.by_length import ByLength, measured_lengths
 from .simulation.service_time import ServiceTime
@@ -93,6 +93,7 @@ class Curves:
             )
             raise Infrastructure(MEASUREMENT_FAILED, words)
         self._other_lengths(deadline)
+        self._choose_padding()
         self._tighten(deadline)
 
     def _other_lengths(self, deadline: Deadline) -> None:
@@ -106,6 +107,28 @@ class Curves:
         for option in sorted(carried, key=lambda each: -carried[each]):
             if carried[option] >= NEAR_SHARE * most and option.variant not in self.factors:
                 self.factors[option.variant] = self._factors(option, others, deadline)
+
+    def _choose_padding(self) -> None:
+        """Where padding is right, and yet equal lengths alone carry more, these it is.
+
+        A few very long requests make whole batches of short ones long.
+        """
+        for variant, found in list(self.padding.items()):
+            if not found.allowed or found.fixed:
+                continue
+            padded = self._carries_most(variant)
+            self.padding[variant] = replace(found, allowed=False)
+            apart = self._carries_most(variant)
+            if apart <= padded * (1 + NOISE_SHARE):
+                self.padding[variant] = found
+                continue
+            why = f"padding would be right, but carries {figure(padded)} rows/s simulated,"
+            self.padding[variant] = Padding(allowed=False, why=f"{why} these {figure(apart)}")
+            self.bench.server.keep_apart(variant)
+
+    def _carries_most(self, variant: str) -> float:
+        own = [option for option in self.loaded() if option.variant == variant]
+        return max((self._carries(option) for option in own), default=0.0)
 
     def _factors(self, option: Option, lengths: Sequence[int], deadline: Deadline) -> LengthFactors:
         seen, curve_length = self.options[option], self.question.curve_length
