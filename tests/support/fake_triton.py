@@ -137,6 +137,10 @@ class FakeTriton:
         self.padded |= {variant} & self.pads
         return Padding(allowed=variant in self.padded, why="it was asked")
 
+    def keep_apart(self, variant: str) -> None:
+        """See ``bench.Server``."""
+        self.padded.discard(variant)
+
     def check_alive(self) -> None:
         """See ``bench.Server``."""
         if not self._alive:

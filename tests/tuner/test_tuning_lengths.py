@@ -59,6 +59,20 @@ def mean_rows(found: Tuned) -> float:
     return rows / sum(number for number, _ in seen.executions.values())
 
 
+def test_where_a_few_long_requests_would_make_all_batches_long_lengths_stay_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = of_lengths(frozenset("a"))
+    fake.longer = lambda length: 1 / 30 if length == 10 else 1.0
+    rare = (LengthShare(length=10, percent=98.0), LengthShare(length=40, percent=2.0))
+    found = tune(fake, monkeypatch, asked(lengths=rare))
+    assert not found.padded
+    assert fake.padded == set()
+    assert "padding would be right, but carries " in found.padding["a"].why
+    assert found.chosen.service.by_length is not None
+    assert not found.chosen.service.by_length.padded
+
+
 @pytest.mark.parametrize("seconds", [3.0, 6.0, 12.0, 20.0])
 def test_with_lengths_too_what_was_measured_before_time_was_up_is_used(
     seconds: float, monkeypatch: pytest.MonkeyPatch

@@ -80,6 +80,10 @@ class ArtifactServer:
             self.padded.add(setting.option.variant)
         return found
 
+    def keep_apart(self, variant: str) -> None:
+        """See ``bench.Server``."""
+        self.padded.discard(variant)
+
     def _asking(self, outputs: Sequence[str], deadline: Deadline) -> Ask:
         place = Endpoint(port=self.triton.ports.http, model=self.model, outputs=tuple(outputs))
 

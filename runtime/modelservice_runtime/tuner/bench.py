@@ -67,6 +67,9 @@ class Server(Protocol):
             TritonDied, TooLate: see ``serve``.
         """
 
+    def keep_apart(self, variant: str) -> None:
+        """From now on only its requests of equal length are one batch, though more may be."""
+
     def memory(self) -> MemoryUse | None:
         """Of the server and its instances now; None where that is not known."""
 

@@ -3,7 +3,7 @@
 Of each option one run under full load and one at a rate that climbs beyond what that gave: the
 executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is
 too wide to decide. Where requests have several lengths, all of it is measured with one of them, and
-at the end, for the best option of a variant, what the others take beside it.
+for the best option of a variant what the others take beside it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .memory_plan import need
 from .padding import Padding
 from .progress import say
 from .question import Question
-from .search import simulated, space
+from .search import NOISE_SHARE, simulated, space
 from .settings import Option, Setting, first_options, next_instances
 from .simulation.by_length import ByLength, measured_lengths
 from .simulation.service_time import ServiceTime
@@ -90,8 +90,9 @@ class Curves:
                 "Triton does not say what it executed: its statistics API is closed, most likely"
             )
             raise Infrastructure(MEASUREMENT_FAILED, words)
-        self._tighten(deadline)
         self._other_lengths(deadline)
+        self._choose_padding()
+        self._tighten(deadline)
 
     def _other_lengths(self, deadline: Deadline) -> None:
         """What they take at the best option of each variant that is near the best of all."""
@@ -104,6 +105,28 @@ class Curves:
         for option in sorted(carried, key=lambda each: -carried[each]):
             if carried[option] >= NEAR_SHARE * most and option.variant not in self.factors:
                 self.factors[option.variant] = self._factors(option, others, deadline)
+
+    def _choose_padding(self) -> None:
+        """Where padding is right, and yet equal lengths alone carry more, these it is.
+
+        A few very long requests make whole batches of short ones long.
+        """
+        for variant, found in list(self.padding.items()):
+            if not found.allowed or found.fixed:
+                continue
+            padded = self._carries_most(variant)
+            self.padding[variant] = replace(found, allowed=False)
+            apart = self._carries_most(variant)
+            if apart <= padded * (1 + NOISE_SHARE):
+                self.padding[variant] = found
+                continue
+            why = f"padding would be right, but carries {figure(padded)} rows/s simulated,"
+            self.padding[variant] = Padding(allowed=False, why=f"{why} these {figure(apart)}")
+            self.bench.server.keep_apart(variant)
+
+    def _carries_most(self, variant: str) -> float:
+        own = [option for option in self.loaded() if option.variant == variant]
+        return max((self._carries(option) for option in own), default=0.0)
 
     def _factors(self, option: Option, lengths: Sequence[int], deadline: Deadline) -> LengthFactors:
         seen, curve_length = self.options[option], self.question.curve_length

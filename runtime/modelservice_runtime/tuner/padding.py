@@ -30,10 +30,14 @@ Ask = Callable[[Arrays], Arrays]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Padding:
-    """``allowed``, and a sentence that says why, or why not."""
+    """``allowed``, and a sentence that says why, or why not.
+
+    ``fixed``: it is so, and not for the tuner to choose.
+    """
 
     allowed: bool
     why: str
+    fixed: bool = False
 
 
 def check_lengths(ask: Ask, rows: SampleRows, lengths: Sequence[int], field: str) -> None:

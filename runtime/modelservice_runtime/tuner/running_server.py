@@ -98,9 +98,12 @@ class RunningServer:
         if self.rows is not None:
             check_lengths(self._ask, self.rows, self.lengths, LENGTHS_OPTION)
         if PAD_REQUESTS in self.config.get("parameters", {}):
-            return Padding(allowed=True, why="the model's configuration says so")
+            return Padding(allowed=True, why="the model's configuration says so", fixed=True)
         why = "the model's configuration pads nothing: only requests of equal length are one batch"
         return Padding(allowed=False, why=why)
+
+    def keep_apart(self, variant: str) -> None:
+        """See ``bench.Server``. Not here: the configuration says it."""
 
     def _ask(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         given = []

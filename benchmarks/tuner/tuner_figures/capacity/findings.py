@@ -12,6 +12,8 @@ REPLICAS = (1, 2, 3)
 #: Of R(c): what has to hold, and what may not.
 AT, BEYOND = 1.0, 1.15
 VIOLATIONS_MOST = 0.01
+#: What R(c) is made for: fewer are chance.
+PLANNED = 0.005
 #: What is clearly more.
 CLEARLY = 2.0
 
@@ -62,7 +64,7 @@ def figures(tried: Sequence[Tried]) -> Figures:
                 row(FIGURE, "sent late", "%", [100 * x.behind for x in runs], name),
             ]
         at.append(shares[AT])
-        gaps.append(shares[BEYOND] / max(shares[AT], VIOLATIONS_MOST))
+        gaps.append(shares[BEYOND] / max(shares[AT], PLANNED))
     return Figures(
         rows=tuple(rows),
         targets=(
@@ -71,7 +73,7 @@ def figures(tried: Sequence[Tried]) -> Figures:
             ),
             target(
                 f"{FIGURE}.beyond",
-                "violations at 1.15 R(c) / at R(c), or the allowed 1 %; the least of all c",
+                "violations at 1.15 R(c) / at R(c), 0.5 % at least; the least of all c",
                 ">=",
                 CLEARLY,
                 min(gaps),
