@@ -153,7 +153,7 @@ def test_a_model_that_keeps_memory_of_each_request_is_said_to_leak_and_no_other(
             with (tmp_path / "repository" / "tiny" / "1" / "model.py").open("a") as file:
                 file.write(LEAK)
         words = ["--server-pid", str(server.pid), "--memory-limit-mib", "4096"]
-        words += ["--report", str(tmp_path / "out"), "--max-seconds", "60"]
+        words += ["--report", str(tmp_path / "out"), "--max-seconds", "100"]
         done = tune(server, *words)
     assert done.returncode == 0, done.stderr[-2000:]
     report = (tmp_path / "out" / "report.html").read_text()

@@ -103,6 +103,23 @@ def test_four_runs_on_end_are_needed() -> None:
     assert leak([*life(sizes[:2], [1000] * 2), *other]) is None
 
 
+@given(st.lists(st.integers(-40 * MIB, 40 * MIB), min_size=6, max_size=6))
+def test_a_leak_of_instances_is_found_beside_a_server_whose_queues_come_and_go(
+    swings: list[int],
+) -> None:
+    served = [1000, 3000, 4500, 5000, 7000, 9000]
+    sizes = [80 * MIB + 4096 * many for many in served]
+    requests = [1000, 2000, 1500, 500, 2000, 2000]
+    seen = [
+        replace(one, used={SERVER: 90 * MIB + swing, FIRST: size, SECOND: size})
+        for one, size, swing in zip(life(sizes, requests), sizes, swings, strict=True)
+    ]
+    found = leak(seen)
+    assert found is not None
+    # Both instances together; rarely the server grows all the time as well.
+    assert found.bytes_per_request >= 2 * 4096
+
+
 def test_instances_that_are_still_being_unloaded_are_not_counted() -> None:
     seen = life([80 * MIB + 4 * MIB * run for run in range(5)], [1000] * 5)
     first = replace(seen[0], used={**seen[0].used, SECOND: 500 * MIB})
