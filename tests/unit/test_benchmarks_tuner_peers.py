@@ -16,7 +16,7 @@ sys.path[:0] = [
 ]
 
 from tuner_figures.models.cases import ADD, DIGITS, MODELS, NARROW, chosen  # noqa: E402
-from tuner_figures.peers import found, ours  # noqa: E402
+from tuner_figures.peers import circling, found, ours  # noqa: E402
 from tuner_figures.peers.modes import (  # noqa: E402
     BRUTE,
     MODES,
@@ -77,6 +77,62 @@ def test_load_is_the_time_in_which_the_load_generator_ran() -> None:
     load = found.load("100.0 108.5 0\n120.25 121.25 99\n130.0 ")
     assert (load.runs, load.seconds, load.failed) == (3, 9.5, 2)
     assert found.load("") == found.Load(runs=0, seconds=0.0, failed=0)
+
+
+NEW = "[Model Analyzer] Profiling add_config_1: concurrency=4\n"
+KNOWN = "[Model Analyzer] Existing measurement found for run config. Skipping profile\n"
+
+
+def test_a_search_that_measures_nothing_new_goes_in_circles() -> None:
+    assert not circling.circles("")
+    assert not circling.circles(NEW + KNOWN * (circling.CIRCLE - 1))
+    assert not circling.circles(NEW + KNOWN * circling.CIRCLE + NEW)
+    assert circling.circles(NEW + KNOWN * circling.CIRCLE)
+
+
+def checkpoint(*measured: tuple[int, int, float, float]) -> str:
+    """As Model Analyzer 1.58 writes it: batch, instances, infer/s, p99 of each."""
+    results = {
+        f"add_config_{number}": [
+            {
+                "_model_run_configs": [
+                    {
+                        "_model_config_variant": {
+                            "model_config": {
+                                "maxBatchSize": batch,
+                                "instanceGroup": [{"count": instances, "kind": "KIND_CPU"}],
+                            }
+                        }
+                    }
+                ]
+            },
+            {
+                "words": {
+                    "_model_config_measurements": [
+                        {
+                            "_non_gpu_data_from_tag": {
+                                "perf_throughput": ["perf_throughput", {"_value": rate}],
+                                "perf_latency_p99": ["perf_latency_p99", {"_value": p99}],
+                            }
+                        }
+                    ]
+                }
+            },
+        ]
+        for number, (batch, instances, rate, p99) in enumerate(measured)
+    }
+    return json.dumps({"ResultManager.results": {"_results": {"add": results}}})
+
+
+def test_what_it_had_found_is_in_its_checkpoint() -> None:
+    text = checkpoint((16, 1, 7591.0, 10.2), (4, 3, 9407.0, 6.3), (8, 3, 6425.0, 7.9))
+    best = circling.best_of_checkpoint(text, "add", 8.0, threads=2)
+    assert best is not None
+    assert (best.setting, best.throughput) == (Setting(batch=4, instances=3, threads=2), 9407.0)
+    assert circling.best_of_checkpoint(text, "add", 1.0, threads=2) is None
+    for odd in ("", "[]", "{}", checkpoint().replace("add", "other")):
+        with pytest.raises(found.UnreadableError, match="its checkpoint"):
+            circling.best_of_checkpoint(odd, "add", 8.0, threads=2)
 
 
 def test_its_failure_is_told_in_its_own_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -22,12 +23,16 @@ from tuner_figures.serving.settings import Setting, config
 from tuner_figures.serving.triton import Ports, words_of
 
 from . import found
+from .circling import best_of_checkpoint, circles
 from .found import Best
 from .modes import Mode
 from .picks import Pick
 from .profile import Folders, profile
 
 _LIMIT_SECONDS = 4 * 3600.0
+_KINDLY_SECONDS = 60.0
+#: The exit code of a search that went in circles and was stopped.
+CIRCLED = -2
 #: What it says itself on the command line of the server.
 _ITS_OWN = ("--model-repository", "--model-control-mode", "--load-model", "--http-port",
             "--grpc-port", "--metrics-port", "--exit-on-error", "--strict-readiness")  # fmt: skip
@@ -60,7 +65,7 @@ class Search:
         """Search with engines of ``threads`` threads; never fails, a failure is a finding too."""
         folders = Folders(root=self.folder / f"{mode.name.replace(' ', '-')}-{threads}")
         self._prepare(folders, mode, threads)
-        log, began = folders.root / "analyzer.log", time.monotonic()
+        log, began, started_at = folders.root / "analyzer.log", time.monotonic(), time.time()
         words = [self.bench.program(ANALYZER, "model-analyzer"), "profile"]
         words += ["-f", str(folders.root / "profile.yaml")]
         try:
@@ -69,8 +74,12 @@ class Search:
         finally:
             remove_regions(region_prefix(folders.variants, self.artifact.model.name))
         seconds = time.monotonic() - began
-        best, failure = _result(folders, log, code, threads)
         load = found.load(_text(folders.root / "loads.txt"))
+        if code == CIRCLED:
+            best, failure = self._of_circle(folders, threads)
+            seconds = load.last - started_at
+        else:
+            best, failure = _result(folders, log, code, threads)
         return Pick(
             setting=None if best is None else best.setting,
             throughput=0.0 if best is None else best.throughput,
@@ -88,7 +97,22 @@ class Search:
             except subprocess.TimeoutExpired:
                 line = tail(log, 1)[:90]
                 self.bench.say(f"  … {mode.name}: {clock_text(passed)} so far  {line}")
+            if circles(_text(log)):
+                # Once is kindly: it writes its checkpoint, and ends.
+                process.send_signal(signal.SIGINT)
+                process.wait(_KINDLY_SECONDS)
+                return CIRCLED
         return -1
+
+    def _of_circle(self, folders: Folders, threads: int) -> tuple[Best | None, str]:
+        model = self.artifact.model
+        checkpoints = sorted((folders.root / "checkpoints").glob("*.ckpt"))
+        try:
+            text = _text(checkpoints[-1]) if checkpoints else ""
+            best = best_of_checkpoint(text, model.name, model.goal_ms, threads)
+        except found.UnreadableError as error:
+            return None, str(error)
+        return best, "it went in circles and was stopped; its time is up to its last measurement"
 
     def _prepare(self, folders: Folders, mode: Mode, threads: int) -> None:
         shutil.rmtree(folders.root, ignore_errors=True)

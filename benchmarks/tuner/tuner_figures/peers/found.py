@@ -67,11 +67,15 @@ def _line(line: dict[str, str], threads: int) -> Best:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How often the load generator ran, for how long, and how often for nothing."""
+    """How often the load generator ran, for how long, and how often for nothing.
+
+    ``last``: when the last run ended, POSIX seconds; 0 where none did.
+    """
 
     runs: int
     seconds: float
     failed: int
+    last: float = 0.0
 
 
 def load(text: str) -> Load:
@@ -85,6 +89,7 @@ def load(text: str) -> Load:
         runs=len(runs),
         seconds=sum(float(end) - float(begin) for begin, end, _ in ended),
         failed=sum(code != "0" for _, _, code in ended) + len(runs) - len(ended),
+        last=max((float(end) for _, end, _ in ended), default=0.0),
     )
 
 

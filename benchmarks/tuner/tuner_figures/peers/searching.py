@@ -21,7 +21,7 @@ from .picks import Pick, together
 #: What an earlier run found counts for so long, so that one that was stopped can go on.
 _KEPT_SECONDS = 3 * 24 * 3600.0
 _OUR_FILES = ("ours.py",)
-_ITS_FILES = ("analyzer.py", "found.py", "profile.py")
+_ITS_FILES = ("analyzer.py", "circling.py", "found.py", "profile.py")
 
 Picks = Mapping[str, tuple[Pick, ...]]
 
