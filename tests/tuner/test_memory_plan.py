@@ -20,18 +20,24 @@ from modelservice_runtime.tuner.memory_plan import (
 from modelservice_runtime.tuner.settings import Setting
 
 
-def observation(place: Setting, server: int, instances: int) -> Observation:
-    """Mebibytes."""
-    return Observation(setting=place, server_bytes=server * MIB, instance_bytes=instances * MIB)
+def observation(place: Setting, server: int, instances: int, files: int = 0) -> Observation:
+    """Mebibytes; ``files``: of the instances'."""
+    return Observation(
+        setting=place,
+        server_bytes=server * MIB,
+        instance_bytes=instances * MIB,
+        file_bytes=min(files, instances) * MIB,
+    )
 
 
 SEEN = st.lists(
     st.builds(
-        lambda batch, count, server, each: observation(setting(batch, count), server, each),
+        lambda batch, count, *sizes: observation(setting(batch, count), *sizes),
         st.integers(1, 64),
         st.integers(1, 8),
         st.integers(10, 500),
         st.integers(1, 4000),
+        st.integers(0, 300),
     ),
     min_size=1,
     max_size=8,
@@ -45,6 +51,12 @@ def test_nothing_that_was_seen_is_predicted_too_low(seen: list[Observation]) -> 
         assert parts is not None
         assert parts.total >= one.total
         assert parts.total == sum(parts.named().values())
+
+
+def test_what_is_mapped_from_files_is_there_once_however_many_instances_there_are() -> None:
+    parts = predicted(setting(8, 3), [observation(setting(8, 1), 30, 70, files=40)])
+    assert parts is not None
+    assert round(parts.total / MIB / 1.06) == 30 + 40 + 3 * 30
 
 
 @given(SEEN, st.integers(1, 64), st.integers(1, 8))

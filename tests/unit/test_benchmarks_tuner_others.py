@@ -283,7 +283,9 @@ def process(proc: Path, pid: int, name: str, kib: int, children: Mapping[int, st
         (folder / "task" / str(thread)).mkdir(parents=True)
         (folder / "task" / str(thread) / "children").write_text(text)
     (folder / "comm").write_text(f"{name[:15]}\n")
-    (folder / "smaps_rollup").write_text(f"00-ff ---p [rollup]\nRss: 999 kB\nPss: {kib} kB\n")
+    (folder / "smaps_rollup").write_text(
+        f"00-ff ---p [rollup]\nRss: 999 kB\nPss: {kib} kB\nPss_File: {kib // 2} kB\n"
+    )
 
 
 def test_memory_is_that_of_the_server_and_of_its_instances(tmp_path: Path) -> None:
@@ -294,6 +296,7 @@ def test_memory_is_that_of_the_server_and_of_its_instances(tmp_path: Path) -> No
     found = family.now(1, tmp_path)
     assert (found.server, found.instances) == (105 * 1024, 30 * 1024)
     assert found.total == 135 * 1024
+    assert found.files == 15 * 1024
     assert family.now(77, tmp_path).total == 0
 
 

@@ -115,6 +115,7 @@ class Bench:
                 server_bytes=use.server,
                 instance_bytes=use.instances,
                 shared_bytes=use.shared,
+                file_bytes=use.files,
                 gpu_bytes=use.gpu,
                 gpu_total=use.gpu_total,
                 leaked_bytes=leaked,

@@ -1,8 +1,9 @@
 """What a setting needs, predicted from what smaller ones were seen to need. Pure.
 
-A replica's memory is the server's own, and for each instance a fixed part (interpreter, engine,
-weights) and one that grows with the largest batch (activations, the engine's arena, shared memory
-for inputs and outputs). Two measured settings of a variant with different batch sizes give both.
+A replica's memory is the server's own, what its instances map from files (libraries, weights),
+which is there once however many they are, and for each instance a fixed part (interpreter, engine)
+and one that grows with the largest batch (activations, the engine's arena, shared memory for inputs
+and outputs). Two measured settings of a variant with different batch sizes give both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from modelservice_runtime.contract.profile import MemoryPlan
 from .settings import Setting
 
 MIB = 1 << 20
+#: Parts that are seen, not only predicted.
+SERVER, FILES = "Triton itself", "libraries and weights, from files"
 #: A prediction may not be too low: what one measurement differs from the next.
 PREDICTION_MARGIN = 1.06
 #: The peak was seen once, on one machine, in minutes.
@@ -33,7 +36,8 @@ SHARED_MEMORY_HEADROOM = 2.0
 class Observation:
     """A setting that was loaded: bytes of the server, and of all instances together.
 
-    ``shared_bytes``: of them in /dev/shm. ``gpu_bytes``: used of ``gpu_total`` on the device.
+    ``shared_bytes``: of them in /dev/shm. ``file_bytes``: of the instances' what is mapped from
+    files. ``gpu_bytes``: used of ``gpu_total`` on the device.
     ``leaked_bytes``: that requests left behind, and the setting does not need.
     """
 
@@ -41,6 +45,7 @@ class Observation:
     server_bytes: int
     instance_bytes: int
     shared_bytes: int = 0
+    file_bytes: int = 0
     gpu_bytes: int = 0
     gpu_total: int = 0
     leaked_bytes: int = 0
@@ -56,6 +61,11 @@ class Observation:
         return max(0, self.instance_bytes - self.leaked_bytes)
 
     @property
+    def needed_by_each(self) -> float:
+        """Of each instance, beside what all of them map from files."""
+        return max(0, self.needed_by_instances - self.file_bytes) / self.setting.option.instances
+
+    @property
     def needed_by_server(self) -> int:
         """Likewise; the server's own where it holds the instances."""
         return self.server_bytes if self.instance_bytes else self.server_bytes - self.leaked_bytes
@@ -66,18 +76,20 @@ class Parts:
     """A replica's memory by part, bytes."""
 
     server: int
+    files: int
     fixed: int
     growing: int
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.server + self.fixed + self.growing
+        return self.server + self.files + self.fixed + self.growing
 
     def named(self) -> Mapping[str, int]:
         """For people."""
         return {
-            "Triton itself": self.server,
+            SERVER: self.server,
+            FILES: self.files,
             "instances: engine and weights": self.fixed,
             "instances: activations at the largest batch": self.growing,
         }
@@ -89,16 +101,13 @@ def predicted(setting: Setting, seen: Sequence[Observation]) -> Parts | None:
     if not known:
         return None
     server = max(item.needed_by_server for item in known)
-    fixed, slope = _line(
-        [
-            (item.setting.max_batch_size, item.needed_by_instances / item.setting.option.instances)
-            for item in known
-        ]
-    )
+    files = max(item.file_bytes for item in known)
+    fixed, slope = _line([(item.setting.max_batch_size, item.needed_by_each) for item in known])
     instances = setting.option.instances
     margin = PREDICTION_MARGIN
     return Parts(
         server=math.ceil(server * margin),
+        files=math.ceil(files * margin),
         fixed=math.ceil(instances * fixed * margin),
         growing=math.ceil(instances * slope * setting.max_batch_size * margin),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -17,13 +18,16 @@ _SHOWN = 15
 class MemoryUse:
     """Bytes of the server itself and of its model's instances; of both in /dev/shm.
 
-    ``gpu``: used on the GPUs, of ``gpu_total``; 0 without one. ``own``: of each process (pid)
-    what no other can have a part in, so that it grows with what the process keeps alone.
+    ``files``: of the instances' memory what is mapped from files (libraries, weights): however many
+    instances there are, it is there once. ``gpu``: used on the GPUs, of ``gpu_total``; 0 without
+    one. ``own``: of each process (pid) what no other can have a part in, so that it grows with what
+    the process keeps alone.
     """
 
     server: int
     instances: int
     shared: int = 0
+    files: int = 0
     gpu: int = 0
     gpu_total: int = 0
     own: Mapping[int, int] = field(default_factory=dict)
@@ -47,16 +51,21 @@ def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
         server=sum(one.part for one in used.values()) - of_instances,
         instances=of_instances,
         shared=shared_bytes,
+        files=sum(used[one.pid].files for one in instances),
         own={pid: one.anonymous for pid, one in used.items()},
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bytes:
-    """``part``: with its part of shared pages; ``anonymous``: of no file and no shared memory."""
+    """``part``: with its part of shared pages, ``files``: of it, those that are mapped from files.
+
+    ``anonymous``: of no file and no shared memory.
+    """
 
     part: int
     anonymous: int
+    files: int
 
 
 def _is_stub(process: psutil.Process) -> bool:
@@ -70,5 +79,16 @@ def _bytes(process: psutil.Process) -> _Bytes:
     try:
         info = process.memory_full_info()
     except psutil.Error:
-        return _Bytes(part=0, anonymous=0)
-    return _Bytes(part=int(info.pss), anonymous=int(info.rss - info.shared))
+        return _Bytes(part=0, anonymous=0, files=0)
+    return _Bytes(
+        part=int(info.pss), anonymous=int(info.rss - info.shared), files=_of_files(process.pid)
+    )
+
+
+def _of_files(pid: int) -> int:
+    """0 where the kernel does not tell them: psutil adds all kinds of pages up."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_File:"))

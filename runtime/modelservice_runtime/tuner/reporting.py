@@ -18,7 +18,7 @@ from .answered import Shares
 from .knobs import Knob
 from .leak_words import leak_words, limit_of
 from .measured_option import MeasuredOption
-from .memory_plan import MIB, Observation, predicted
+from .memory_plan import FILES, MIB, SERVER, Observation, predicted
 from .outcome import Tuned
 from .report import document as doc
 from .results import curve_notes, discarded, variants_compared
@@ -197,7 +197,7 @@ def _memory(tuned: Tuned, plan: MemoryPlan | None) -> doc.MemoryView:
     parts = predicted(setting, _before(setting, tuned.memory))
     own = [item for item in tuned.memory if item.setting == setting]
     measured = max(own, key=lambda item: item.total) if own else None
-    seen = {"Triton itself": measured.server_bytes} if measured else {}
+    seen = {SERVER: measured.server_bytes, FILES: measured.file_bytes} if measured else {}
     named: Mapping[str, int] = parts.named() if parts else {}
     return doc.MemoryView(
         parts=tuple(

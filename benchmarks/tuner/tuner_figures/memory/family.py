@@ -18,10 +18,14 @@ _INTERVAL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bytes:
-    """``server``: Triton itself; ``instances``: all its models' processes together."""
+    """``server``: Triton itself; ``instances``: all its models' processes together.
+
+    ``files``: of the instances' what is mapped from files.
+    """
 
     server: int
     instances: int
+    files: int = 0
 
     @property
     def total(self) -> int:
@@ -34,22 +38,25 @@ def now(pid: int, proc: Path = _PROC) -> Bytes:
 
     That is what a container is charged with; what was just read from files counts too.
     """
-    server = instances = 0
+    server = instances = files = 0
     for member in family(pid, proc):
-        size = _own(member, proc)
+        size, mapped = _own(member, proc)
         if _name(member, proc) == _STUB:
             instances += size
+            files += mapped
         else:
             server += size
-    return Bytes(server=server, instances=instances)
+    return Bytes(server=server, instances=instances, files=files)
 
 
-def _own(pid: int, proc: Path) -> int:
+def _own(pid: int, proc: Path) -> tuple[int, int]:
+    """Its part of all pages, and of those that are mapped from files."""
     try:
         lines = (proc / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
-        return 0  # it ended meanwhile
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        return 0, 0  # it ended meanwhile
+    sizes = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines[1:]}
+    return sizes.get("Pss:", 0), sizes.get("Pss_File:", 0)
 
 
 def _name(pid: int, proc: Path) -> str:

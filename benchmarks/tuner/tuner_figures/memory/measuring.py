@@ -59,10 +59,7 @@ def _peak(bench: Bench, artifact: Artifact, setting: Setting) -> Bytes:
 
 def _plans(bench: Bench, seen: Mapping[Setting, Bytes], wanted: Sequence[Setting]) -> list[int]:
     work: Mapping[str, Any] = {
-        "seen": [
-            {"setting": asdict(setting), "server": peak.server, "instances": peak.instances}
-            for setting, peak in seen.items()
-        ],
+        "seen": [{"setting": asdict(setting), **asdict(peak)} for setting, peak in seen.items()],
         "asked": [asdict(setting) for setting in wanted],
     }
     words = [bench.program(SERVING, "python"), "-m", "tuner_figures.memory.predicting"]

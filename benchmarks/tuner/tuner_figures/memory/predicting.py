@@ -24,6 +24,7 @@ def main() -> int:
             setting=_setting(item["setting"]),
             server_bytes=int(item["server"]),
             instance_bytes=int(item["instances"]),
+            file_bytes=int(item["files"]),
         )
         for item in work["seen"]
     ]
