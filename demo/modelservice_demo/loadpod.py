@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from modelservice_harness.access import Access, wait_for
-from modelservice_harness.manifests.common import RESTRICTED, Object, meta, pod_security
+from modelservice_harness.manifests.common import Object
+from modelservice_harness.manifests.program_pod import program_pod
 
 NAME = "load"
 _INSIDE = Path(__file__).parent / "inside"
@@ -33,44 +34,19 @@ def objects(
     namespace: str, *, image: str, user: int, address: str, model: str, requests: str
 ) -> list[Object]:
     """A ConfigMap with the program and the requests (JSON text), and the pod that runs it."""
-    program = (_INSIDE / "load.py").read_text()
-    config = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": meta(NAME, namespace, NAME),
-        "data": {"load.py": program, "requests.json": requests},
-    }
-    container = {
-        "name": NAME,
-        "image": image,
-        "command": ["python", "/load/load.py", address, model, "/load/requests.json"],
-        "securityContext": RESTRICTED,
-        "resources": {
+    return program_pod(
+        NAME,
+        namespace,
+        image=image,
+        user=user,
+        command=["python", "/load/load.py", address, model, "/load/requests.json"],
+        programs={"load.py": (_INSIDE / "load.py").read_text(), "requests.json": requests},
+        folder="/load",
+        resources={
             "requests": {"cpu": "50m", "memory": "96Mi"},
             "limits": {"memory": "512Mi"},
         },
-        "volumeMounts": [
-            {"name": "program", "mountPath": "/load"},
-            {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
-        ],
-    }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": meta(NAME, namespace, NAME),
-        "spec": {
-            "restartPolicy": "Always",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": pod_security(user),
-            "containers": [container],
-            "volumes": [
-                {"name": "program", "configMap": {"name": NAME}},
-                {"name": "scratch", "emptyDir": {}},
-            ],
-        },
-    }
-    return [config, pod]
+    )
 
 
 def parse_seconds(log: str) -> Iterator[Second]:
