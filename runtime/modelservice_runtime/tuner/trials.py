@@ -72,9 +72,9 @@ class Trial:
             few = self.in_flight < LEAST_IN_FLIGHT * self.clients
             words = f"only {self.in_flight:.1f} of {self.clients} requests were in flight"
             return words if few else ""
-        sent, delayed = self.sent, self.measurement.delayed_percent
-        if sent is not None:
-            stretched = float(sent.arrival[-1] / self.load.requests.arrival[-1])
+        ended, delayed = self._sending_ended, self.measurement.delayed_percent
+        if ended is not None:
+            stretched = ended / float(self.load.requests.arrival[-1])
             slower = f"sending took {stretched - 1:.0%} longer than it should"
             return slower if stretched > MOST_STRETCHED else ""
         late = f"{delayed:.0f} % of the requests were sent late"
@@ -85,9 +85,22 @@ class Trial:
         """Rows a second that the load generator can send, as far as this run tells."""
         if not self.discarded:
             return self.rows_per_second
-        if self.sent is None:
+        ended = self._sending_ended
+        if ended is None:
             return SLOWER_SHARE * self.rows_per_second
-        return SENT_SHARE * min(self.rows_per_second, self.sent.rows_per_second)
+        sent = sum(self.measurement.sent_rows) / max(ended, 1e-9)
+        return SENT_SHARE * min(self.rows_per_second, sent)
+
+    @property
+    def _sending_ended(self) -> float | None:
+        """When the last request was really sent, seconds; None where that is not known.
+
+        Asked of every run after each other one: without putting the requests into their order.
+        """
+        times = self.measurement.sent_ns
+        if isinstance(self.load, InFlight) or not times:
+            return None
+        return (max(times) - min(times)) / 1e9 + float(self.load.requests.arrival[0])
 
     @property
     def sent(self) -> Requests | None:
