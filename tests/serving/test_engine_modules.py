@@ -118,7 +118,11 @@ PARAMETERS = {
 def config(parameters: dict[str, str]) -> dict[str, object]:
     """As Triton hands it over."""
     values = {name: {"string_value": value} for name, value in parameters.items()}
-    return {"input": [{"name": "x"}], "output": [{"name": "y"}], "parameters": values}
+    return {
+        "input": [{"name": "x", "dims": [-1, 4]}],
+        "output": [{"name": "y", "dims": [3]}],
+        "parameters": values,
+    }
 
 
 def test_what_is_served_is_read_from_triton_s_configuration() -> None:
@@ -132,6 +136,8 @@ def test_what_is_served_is_read_from_triton_s_configuration() -> None:
         outputs=("y",),
         threads=2,
         device=3,
+        open_inputs={"x": (1,)},
+        open_outputs={"y": ()},
     )
     on_cpu = {**ARGUMENTS, "model_instance_kind": "CPU"}
     assert read_served(on_cpu, config(PARAMETERS)).device is None
