@@ -19,7 +19,7 @@ from modelservice_runtime.contract.manifest import Variant
 from modelservice_runtime.contract.model_config import PYTHON_BACKEND, ModelConfig
 from modelservice_runtime.serve import ready
 from modelservice_runtime.tuner.deadline import Deadline
-from modelservice_runtime.tuner.errors import UserError
+from modelservice_runtime.tuner.errors import TritonDied, UserError
 from modelservice_runtime.tuner.interrupts import Interrupts
 from modelservice_runtime.tuner.ports import LOOPBACK
 from modelservice_runtime.tuner.server import Place, Triton
@@ -80,6 +80,20 @@ def test_a_reload_serves_another_variant_and_the_probe_knows_which(
     np.testing.assert_allclose(answer(triton), linear(seed=2).answers(rows)["y"], rtol=1e-5)
     with pytest.raises(ready.NotReady, match="variant other, gives a wrong answer"):
         ready.check(address, "tiny", artifact, 15.0)
+
+
+def test_triton_that_died_in_a_reload_is_told_from_one_that_hangs(
+    triton: Triton, artifact: Path, tmp_path: Path
+) -> None:
+    """Its model processes have its sockets: while one lives, the connection does not break."""
+    export = read_manifest(artifact).variants[0]
+    triton.serve(config_of(export))
+    runner = tmp_path / "scratch" / "repository" / "tiny" / "1" / "model.py"
+    kills = f"import os, time\nos.kill({triton.pid}, 9)\ntime.sleep(600)\n"
+    runner.write_text(f"{runner.read_text()}\n\n{kills}")
+    soon = Deadline.after(1, time.monotonic())
+    with pytest.raises(TritonDied, match="Triton ended with code -9"):
+        triton.serve(replace(config_of(export), max_batch_size=2), soon)
 
 
 def test_a_reload_that_is_refused_leaves_what_was_served(triton: Triton, artifact: Path) -> None:

@@ -33,10 +33,12 @@ from .storage import Volumes, claim_volumes, config, join, scratch, secret
 
 #: A gRPC connection is asked to end after this long, so that clients find new replicas …
 CONNECTION_AGE_SECONDS = 10
-#: … and has this long for what it still carries.
-CONNECTION_GRACE_SECONDS = 5
-#: A stopping pod goes on answering until every connection it had has been asked to end.
-PRE_STOP_SECONDS = CONNECTION_AGE_SECONDS + CONNECTION_GRACE_SECONDS + 3
+#: A setting is loaded, and warmed up, in this time; a model that takes longer goes the way of a
+#: rollout. Connections stay so long for what they still carry, a load's answer among it.
+LOAD_SECONDS = 300
+#: A stopping pod goes on answering until every connection it had has been asked to end: gRPC
+#: varies their age by a tenth, and clients have the rest to come to know of it.
+PRE_STOP_SECONDS = CONNECTION_AGE_SECONDS + 8
 #: Triton's own time for requests in flight.
 EXIT_SECONDS = 15
 TERMINATION_GRACE_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS + 10
@@ -216,7 +218,7 @@ def _triton(
             *("--repository", "/models", "--model", name),
             *("--admin-key-file", f"{ADMIN_FOLDER}/{ADMIN_KEY_FILE}", "--"),
             f"--grpc-max-connection-age={CONNECTION_AGE_SECONDS * 1000}",
-            f"--grpc-max-connection-age-grace={CONNECTION_GRACE_SECONDS * 1000}",
+            f"--grpc-max-connection-age-grace={LOAD_SECONDS * 1000}",
             f"--exit-timeout-secs={EXIT_SECONDS}",
             *serving.flags,
         ],

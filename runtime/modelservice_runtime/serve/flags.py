@@ -11,10 +11,6 @@ from modelservice_runtime.contract.admin import ADMIN_HEADER
 PROGRAM = "tritonserver"
 #: Closed to everyone who does not know the key: they change, or slow down, what all clients get.
 RESTRICTED_APIS = ("model-repository", "shared-memory", "trace", "logging")
-#: Name of the header (HTTP) or metadata field (gRPC) that carries the key.
-RESTRICTION_HEADER = ADMIN_HEADER
-#: Triton puts this before the name on gRPC.
-GRPC_HEADER_PREFIX = "triton-grpc-protocol-"
 
 #: Triton waits so long for requests in flight when it is told to stop.
 EXIT_TIMEOUT_SECONDS = 15
@@ -89,7 +85,7 @@ def _listening(endpoint: Endpoint) -> list[str]:
 def _restrictions(key: str) -> list[str]:
     if not key:
         return []
-    rule = f"{','.join(RESTRICTED_APIS)}:{RESTRICTION_HEADER}={key}"
+    rule = f"{','.join(RESTRICTED_APIS)}:{ADMIN_HEADER}={key}"
     return [f"--http-restricted-api={rule}", f"--grpc-restricted-protocol={rule}"]
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from modelservice_runtime.contract.admin import ADMIN_HEADER, GRPC_HEADER_PREFIX
 from modelservice_runtime.contract.model_config import PAD_REQUESTS
-from modelservice_runtime.serve.flags import GRPC_HEADER_PREFIX, RESTRICTION_HEADER
 
 from .deadline import Deadline
 from .errors import MODEL_NOT_SERVABLE, TooLate, TritonDied, UserError
@@ -201,7 +201,7 @@ class RunningServer:
 
 def headers(admin_key: str) -> dict[str, str] | None:
     """What opens the restricted APIs."""
-    return {f"{GRPC_HEADER_PREFIX}{RESTRICTION_HEADER}": admin_key} if admin_key else None
+    return {f"{GRPC_HEADER_PREFIX}{ADMIN_HEADER}": admin_key} if admin_key else None
 
 
 def connect(url: str, model: str, *, admin_key: str = "", pid: int = 0) -> RunningServer:

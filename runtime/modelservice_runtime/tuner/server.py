@@ -189,6 +189,7 @@ class Triton:
             path = f"/v2/repository/models/{self._place.name}/load"
             status, body = self._ask("POST", path, limit)
         except TimeoutError as error:
+            self.check_alive()
             self._stop()  # it may still be loading
             words = f"a changed configuration was not loaded after {limit:.0f} s"
             raise TooLate(words) from error
