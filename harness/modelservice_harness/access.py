@@ -14,6 +14,8 @@ from .errors import CommandFailed, WaitTimeout
 Done = subprocess.CompletedProcess[str]
 
 _POLL_SECONDS = 0.5
+#: Characters of a description that tell most: its end.
+_DESCRIBED = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,11 @@ class Access:
             return None
         document: dict[str, Any] = json.loads(done.stdout)
         return document
+
+    def describe(self, *what: str, namespace: str) -> str:
+        """The end of what ``kubectl describe`` says, which has the events."""
+        done = self.kubectl("describe", *what, namespace=namespace, check=False)
+        return done.stdout[-_DESCRIBED:]
 
     def _run(self, args: Sequence[str], stdin: str | None, *, check: bool, timeout: float) -> Done:
         try:

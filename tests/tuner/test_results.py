@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from tuning_values import (
 from modelservice_runtime.contract.codec import loads
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, MemoryPlan, Profile
 from modelservice_runtime.contract.results import MAX_RESULT_BYTES, TuneResult
-from modelservice_runtime.contract.traffic import LengthShare
+from modelservice_runtime.contract.traffic import CLOSED_LOOP, LengthShare
 from modelservice_runtime.tuner.answered import answered_shares
 from modelservice_runtime.tuner.errors import OUT_OF_MEMORY, UserError
 from modelservice_runtime.tuner.finding_capacity import Capacity
@@ -36,6 +37,7 @@ from modelservice_runtime.tuner.reporting import report_of
 from modelservice_runtime.tuner.results import failed, profile_of, succeeded, to_text
 from modelservice_runtime.tuner.search import batching_of, simulate
 from modelservice_runtime.tuner.settings import Setting
+from modelservice_runtime.tuner.simulation.loads import InFlight
 from modelservice_runtime.tuner.simulation.outcomes import open_loop
 
 REQUEST = tune_request()
@@ -174,6 +176,14 @@ def test_what_is_odd_is_said() -> None:
         message = succeeded(REQUEST, found, PROFILE).message
         assert words in message
         assert "the load generator fell behind" in message
+
+
+def test_of_clients_that_wait_it_is_said_how_few_did() -> None:
+    asked = question(arrivals=CLOSED_LOOP, concurrency=16)
+    load = InFlight(clients=16, rows=np.ones(16, dtype=np.int64), count=100)
+    few = replace(trial(setting(8, 2), FOUND.question, 100.0), load=load, in_flight=3.0)
+    message = succeeded(REQUEST, tuned_with(question=asked, trials=(few,)), PROFILE).message
+    assert "kept less than 80% of 16 requests in flight" in message
 
 
 def test_the_gain_is_over_what_served_before() -> None:

@@ -30,7 +30,7 @@ from .settings import batch_sizes
 from .simulation.arrivals import Source
 from .simulation.capacity import REQUESTS, packed, throughput
 from .simulation.outcomes import open_loop
-from .trials import most_sent, valid
+from .trials import LEAST_IN_FLIGHT, most_sent, valid
 
 #: A result has room for so many reasons; the report has all of them.
 _SHOWN_REASONS = 8
@@ -191,6 +191,9 @@ def discarded(tuned: Tuned) -> tuple[str, ...]:
     if not many:
         return ()
     why = f"the load generator fell behind; it sends about {figure(most)} rows/s here"
+    if clients := tuned.question.clients:
+        few = f"less than {LEAST_IN_FLIGHT:.0%} of {clients}"
+        why = f"the load generator kept {few} requests in flight"
     return (f"{many} of {len(tuned.trials)} runs under load were thrown away: {why}",)
 
 

@@ -77,7 +77,9 @@ class Site:
             lambda: len(self._pods()) == replicas and all(map(is_ready, self._pods())),
             _READY_SECONDS,
             f"{replicas} Tritons",
-            state=lambda: self._described("pods", "-l", f"app.kubernetes.io/name={TRITON}"),
+            state=lambda: self.asking.access.describe(
+                "pods", "-l", f"app.kubernetes.io/name={TRITON}", namespace=NAMESPACE
+            ),
         )
 
     def tuned(self) -> tuple[Served, float]:
@@ -135,7 +137,3 @@ class Site:
         )
         items: list[dict[str, Any]] = (found or {}).get("items", [])
         return items
-
-    def _described(self, *what: str) -> str:
-        done = self.asking.access.kubectl("describe", *what, namespace=NAMESPACE, check=False)
-        return done.stdout[-2000:]

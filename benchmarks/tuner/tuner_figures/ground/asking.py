@@ -73,7 +73,7 @@ class AskingPod:
             lambda: is_ready(self.access.get("pod", ASKING, namespace=self.namespace) or {}),
             _READY_SECONDS,
             f"pod {self.namespace}/{ASKING}",
-            state=self._described,
+            state=lambda: self.access.describe("pod", ASKING, namespace=self.namespace),
         )
 
     def run(self, *words: str, seconds: float) -> str:
@@ -116,10 +116,6 @@ class AskingPod:
             except subprocess.TimeoutExpired as error:
                 raise CommandFailed(f"who asks does not end: {tail(log, 3)}") from error
         asked.answers = _answers(log.read_text(encoding="utf-8"))
-
-    def _described(self) -> str:
-        done = self.access.kubectl("describe", "pod", ASKING, namespace=self.namespace, check=False)
-        return done.stdout[-2000:]
 
 
 def _command(question: Question, seconds: float) -> list[str]:
