@@ -10,24 +10,61 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .api.capacity import Capacity
 from .api.service import Decision, ServiceKey
 from .api.spec import Scaling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSeen:
+    """One serving pod; times are POSIX seconds.
+
+    ``ready_at``: since when it answers, None while it does not. ``leaving``: it is being deleted.
+    ``homeless_since``: since when the scheduler finds no place for it, None where it has one.
+    """
+
+    pod: str
+    created_at: float
+    address: str = ""
+    ready_at: float | None = None
+    leaving: bool = False
+    homeless_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
     """What sizing needs to know of one service.
 
-    ``capacity_rows_per_second``: of one replica, within the goal; None before there is a
-    profile. ``replicas``: the Deployment's spec.replicas; None while there is no Deployment.
+    ``capacity``: of its replicas, within the goal; None before there is a profile that can be
+    used. ``speed``: measured ÷ profiled. ``batch``: the largest that Triton makes. ``allowed``:
+    share of the requests that may miss the goal. ``goal``: in words. ``replicas``: the
+    Deployment's spec.replicas; None while there is no Deployment. ``resource``, ``gpus``: what
+    of it a replica holds (``nvidia.com/gpu``), 0 for none.
     """
 
     key: ServiceKey
     scaling: Scaling
     suspend: bool
-    capacity_rows_per_second: float | None
+    capacity: Capacity | None
     replicas: int | None
-    ready_replicas: int
+    pods: tuple[ReplicaSeen, ...] = ()
+    speed: float = 1.0
+    batch: int = 1
+    allowed: float = 0.01
+    goal: str = ""
+    resource: str = ""
+    gpus: int = 0
+
+    @property
+    def ready(self) -> tuple[ReplicaSeen, ...]:
+        """The replicas that answer."""
+        return tuple(pod for pod in self.pods if pod.ready_at is not None and not pod.leaving)
+
+    @property
+    def held(self) -> int:
+        """Replicas that hold their GPUs, or will at once: those that leave do so to the end."""
+        leaving = sum(pod.leaving for pod in self.pods)
+        return max(len(self.pods), (self.replicas or 0) + leaving)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +73,8 @@ class Verdict:
 
     ``metrics_available``: True fresh, False missing or stale (``metrics_reason`` and
     ``metrics_message`` say which), None not looked at yet. ``desired``: the count it wants.
+    ``within_budget``: False where GPUs are missing (``budget_message`` says how many and why),
+    None for a service without GPUs.
     """
 
     desired: int
@@ -44,6 +83,9 @@ class Verdict:
     metrics_reason: str
     metrics_message: str
     decisions: tuple[Decision, ...] = ()
+    within_budget: bool | None = None
+    budget_reason: str = ""
+    budget_message: str = ""
 
 
 @dataclass(slots=True)

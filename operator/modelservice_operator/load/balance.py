@@ -1,31 +1,60 @@
-"""One round over all services."""
+"""One round over all services: wishes, what the GPUs allow, and the step that is due. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import ServiceView
+from modelservice_operator.api.service import Decision, ServiceKey
+from modelservice_operator.fleet import ServiceView, Verdict
 from modelservice_operator.settings import BalancerSettings
 
-from .replicas import BalancerState, Outcome, decide
-from .samples import LoadReading, NoData
+from .budget import Budget
+from .reading import LoadReading, NoData
+from .replicas import BalancerState, Wish, advises, assess
+from .sharing import Bid, Move, Shares, share
 
 NOT_READ = NoData(reason="NotRead", message="the load was not read")
+#: At most half of the replicas go in one step, and steps are so far apart.
+DOWN_STEP_SECONDS = 15.0
+#: A replica that the scheduler finds no place for gives its GPUs back after so long.
+HOMELESS_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A verdict for status, the count to set (None: leave it), the state for the next round."""
+
+    verdict: Verdict
+    replicas: int | None
+    state: BalancerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """What a service is to have in the end, and how the budget sees it."""
+
+    count: int
+    words: str = ""
+    within: bool | None = None
+    reason: str = ""
+    message: str = ""
 
 
 def plan_round(
     views: Mapping[ServiceKey, ServiceView],
     readings: Mapping[ServiceKey, LoadReading],
     states: Mapping[ServiceKey, BalancerState],
+    budgets: Mapping[str, Budget],
     *,
-    now: datetime,
+    now: float,
     settings: BalancerSettings,
 ) -> dict[ServiceKey, Outcome]:
     """What to do about each service. A service without a reading is held."""
-    return {
-        key: decide(
+    wishes = {
+        key: assess(
             view,
             readings.get(key, NOT_READ),
             states.get(key, BalancerState()),
@@ -34,3 +63,174 @@ def plan_round(
         )
         for key, view in views.items()
     }
+    targets = {key: _Target(count=wish.count) for key, wish in wishes.items()}
+    left: dict[str, int] = {}
+    for resource in sorted({view.resource for view in views.values() if view.gpus}):
+        users = {key: view for key, view in views.items() if view.resource == resource}
+        budget = budgets.get(resource) or Budget(
+            resource=resource, usable=None, why="it was not read"
+        )
+        targets |= _shared(users, wishes, budget, now)
+        if budget.for_services is not None:
+            held = sum(view.held * view.gpus for view in users.values())
+            left[resource] = budget.for_services - held
+    outcomes: dict[ServiceKey, Outcome] = {}
+    # Who comes first takes of what is free now; the others wait until donors have left.
+    for key in sorted(views, key=lambda key: (-views[key].scaling.priority, str(key))):
+        view = views[key]
+        outcomes[key] = _outcome(view, wishes[key], targets[key], left, now)
+    return {key: outcomes[key] for key in views}
+
+
+def _shared(
+    users: Mapping[ServiceKey, ServiceView],
+    wishes: Mapping[ServiceKey, Wish],
+    budget: Budget,
+    now: float,
+) -> dict[ServiceKey, _Target]:
+    """What the GPUs of one resource allow."""
+    total = budget.for_services
+    if total is None:
+        return {key: _unknown(view, wishes[key], budget) for key, view in users.items()}
+    bids = [_bid(view, wishes[key], now) for key, view in users.items()]
+    shares = share(bids, total)
+    words = _taken_from(shares.moves, users)
+    return {
+        key: _target(view, wishes[key], shares, total, words.get(key, ""), now)
+        for key, view in users.items()
+    }
+
+
+def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
+    now_has = view.replicas or 0
+    most = wish.count
+    if homeless := _homeless(view, now):
+        most = min(most, max(wish.least, now_has - homeless))
+    return Bid(
+        name=view.key,
+        gpus=view.gpus,
+        now=now_has,
+        least=wish.least if wish.elastic else min(most, now_has),
+        wish=most,
+        priority=view.scaling.priority,
+        utility=wish.utility or (lambda replicas: min(1.0, replicas / max(1, most))),
+    )
+
+
+def _homeless(view: ServiceView, now: float) -> int:
+    """Replicas for which there has been no place for too long."""
+    return sum(
+        pod.homeless_since is not None and now - pod.homeless_since >= HOMELESS_SECONDS
+        for pod in view.pods
+    )
+
+
+def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
+    """Without a known budget nothing grows, and nothing is lost."""
+    now_has = view.replicas if view.replicas is not None else wish.count
+    message = f"how many {budget.resource} there are is not known: {budget.why}; nothing grows"
+    return _Target(
+        count=min(wish.count, now_has),
+        words="" if wish.count <= now_has else message,
+        within=None,
+        reason="BudgetUnknown",
+        message=message,
+    )
+
+
+def _target(
+    view: ServiceView,
+    wish: Wish,
+    shares: Shares[ServiceKey],
+    total: int,
+    taken: str,
+    now: float,
+) -> _Target:
+    count = shares.replicas[view.key]
+    if view.key in shares.starved:
+        message = (
+            f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
+            f" {view.resource}, and of {total} there are not so many left"
+        )
+        return _Target(
+            count=count, words=message, within=False, reason="MinimumDoesNotFit", message=message
+        )
+    if homeless := _homeless(view, now):
+        message = (
+            f"for {homeless} of its replicas the scheduler has found no place for"
+            f" {HOMELESS_SECONDS:.0f} s; their {view.resource} are given back"
+        )
+        return _Target(
+            count=count, words=message, within=False, reason="Unschedulable", message=message
+        )
+    if count < wish.count:
+        message = f"{wish.count} wanted, {count} given: all {total} {view.resource} are in use"
+        return _Target(
+            count=count, words=message, within=False, reason="BudgetExhausted", message=message
+        )
+    message = f"{count * view.gpus} of {total} {view.resource}"
+    return _Target(count=count, words=taken, within=True, reason="WithinBudget", message=message)
+
+
+def _taken_from(
+    moves: Iterable[Move[ServiceKey]], views: Mapping[ServiceKey, ServiceView]
+) -> dict[ServiceKey, str]:
+    """``2 nvidia.com/gpu taken from ns/batch-tagger (priority 10)``, by who receives."""
+    sums: dict[ServiceKey, dict[ServiceKey, int]] = {}
+    for move in moves:
+        if move.donor is not None:
+            donors = sums.setdefault(move.receiver, {})
+            donors[move.donor] = donors.get(move.donor, 0) + move.gpus
+    return {
+        receiver: "; ".join(
+            f"{gpus} {views[donor].resource} taken from {donor}"
+            f" (priority {views[donor].scaling.priority})"
+            for donor, gpus in donors.items()
+        )
+        for receiver, donors in sums.items()
+    }
+
+
+def _outcome(
+    view: ServiceView, wish: Wish, target: _Target, left: dict[str, int], now: float
+) -> Outcome:
+    reason = f"{wish.reason}; {target.words}" if target.words else wish.reason
+    state, before = wish.state, view.replicas
+    count = target.count
+    if before is not None and count < before and wish.elastic:
+        count = _step_down(before, count, state, now)
+    elif before is not None and count > before and view.gpus and view.resource in left:
+        free = max(0, left[view.resource]) // view.gpus
+        if free < count - before:
+            reason += "; waits until as many are free" if free == 0 else ""
+        count = min(count, before + free)
+        left[view.resource] -= (count - before) * view.gpus
+    changes = before is not None and count != before
+    if changes and before is not None:
+        words = f"{reason} (mode Recommend: not applied)" if advises(view) else reason
+        at = datetime.fromtimestamp(now, tz=UTC)
+        state = state.decided(Decision(at=at, before=before, after=count, reason=words))
+        if count < before:
+            state = replace(state, last_down=now)
+    verdict = Verdict(
+        desired=count,
+        reason=reason,
+        metrics_available=wish.metrics.available,
+        metrics_reason=wish.metrics.reason,
+        metrics_message=wish.metrics.message,
+        decisions=state.decisions,
+        within_budget=target.within,
+        budget_reason=target.reason,
+        budget_message=target.message,
+    )
+    return Outcome(
+        verdict=verdict,
+        replicas=count if changes and not advises(view) else None,
+        state=state,
+    )
+
+
+def _step_down(current: int, target: int, state: BalancerState, now: float) -> int:
+    if state.last_down is not None and 0 <= now - state.last_down < DOWN_STEP_SECONDS:
+        return current
+    return max(target, math.ceil(current / 2))
