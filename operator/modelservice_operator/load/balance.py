@@ -94,23 +94,25 @@ def _shared(
         return {key: _unknown(view, wishes[key], budget) for key, view in users.items()}
     bids = [_bid(view, wishes[key], now) for key, view in users.items()]
     shares = share(bids, total)
-    words = _taken_from(shares.moves, users)
+    moved = _moved(shares.moves, users)
+    targets = {key: _target(view, wishes[key], shares, total, now) for key, view in users.items()}
     return {
-        key: _target(view, wishes[key], shares, total, words.get(key, ""), now)
-        for key, view in users.items()
+        key: replace(target, words="; ".join(filter(None, (target.words, moved.get(key)))))
+        for key, target in targets.items()
     }
 
 
 def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
     now_has = view.replicas or 0
-    most = wish.count
+    # What is only advised is not done: it keeps what it has.
+    most = now_has if advises(view) else wish.count
     if homeless := _homeless(view, now):
         most = min(most, max(wish.least, now_has - homeless))
     return Bid(
         name=view.key,
         gpus=view.gpus,
         now=now_has,
-        least=wish.least if wish.elastic else min(most, now_has),
+        least=wish.least if wish.elastic and not advises(view) else min(most, now_has),
         wish=most,
         priority=view.scaling.priority,
         utility=wish.utility or (lambda replicas: min(1.0, replicas / max(1, most))),
@@ -139,13 +141,10 @@ def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
 
 
 def _target(
-    view: ServiceView,
-    wish: Wish,
-    shares: Shares[ServiceKey],
-    total: int,
-    taken: str,
-    now: float,
+    view: ServiceView, wish: Wish, shares: Shares[ServiceKey], total: int, now: float
 ) -> _Target:
+    if advises(view):
+        return _Target(count=wish.count)
     count = shares.replicas[view.key]
     if view.key in shares.starved:
         message = (
@@ -169,26 +168,28 @@ def _target(
             count=count, words=message, within=False, reason="BudgetExhausted", message=message
         )
     message = f"{count * view.gpus} of {total} {view.resource}"
-    return _Target(count=count, words=taken, within=True, reason="WithinBudget", message=message)
+    return _Target(count=count, within=True, reason="WithinBudget", message=message)
 
 
-def _taken_from(
+def _moved(
     moves: Iterable[Move[ServiceKey]], views: Mapping[ServiceKey, ServiceView]
 ) -> dict[ServiceKey, str]:
-    """``2 nvidia.com/gpu taken from ns/batch-tagger (priority 10)``, by who receives."""
-    sums: dict[ServiceKey, dict[ServiceKey, int]] = {}
+    """``2 nvidia.com/gpu taken from ns/batch-tagger (priority 10)``, and so for who gives."""
+    sums: dict[tuple[ServiceKey, ServiceKey], int] = {}
     for move in moves:
         if move.donor is not None:
-            donors = sums.setdefault(move.receiver, {})
-            donors[move.donor] = donors.get(move.donor, 0) + move.gpus
-    return {
-        receiver: "; ".join(
-            f"{gpus} {views[donor].resource} taken from {donor}"
-            f" (priority {views[donor].scaling.priority})"
-            for donor, gpus in donors.items()
-        )
-        for receiver, donors in sums.items()
-    }
+            pair = (move.donor, move.receiver)
+            sums[pair] = sums.get(pair, 0) + move.gpus
+    words: dict[ServiceKey, list[str]] = {}
+    for (donor, receiver), gpus in sums.items():
+        what = f"{gpus} {views[donor].resource}"
+        words.setdefault(receiver, []).append(f"{what} taken from {_ranked(views[donor])}")
+        words.setdefault(donor, []).append(f"{what} given to {_ranked(views[receiver])}")
+    return {key: "; ".join(lines) for key, lines in words.items()}
+
+
+def _ranked(view: ServiceView) -> str:
+    return f"{view.key} (priority {view.scaling.priority})"
 
 
 def _outcome(

@@ -16,7 +16,7 @@ LEAST_REQUESTS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBudget:
-    """``factor``: of the forecast's margin. ``minutes``: (end, requests, violations), the last 15."""
+    """``factor``: of the forecast's margin. ``minutes``: 15 times (end, requests, violations)."""
 
     factor: float = 1.0
     minutes: tuple[tuple[float, float, float], ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 from modelservice_operator.api.capacity import Capacity
+
 from .sizing import Demand
 
 #: The load may stay at its slow mean, be as forecast, or be above it by one or two spreads.
