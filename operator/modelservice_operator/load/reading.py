@@ -10,6 +10,8 @@ from typing import TypeAlias
 from .forecast import LONG, SHORT, Rates
 from .offered import Counted, ReplicaCounters, counted, sound
 
+#: So much of the past says all that is asked: two minutes, and the scrapes around them.
+WINDOW_SECONDS = 150
 #: Where the counters came from.
 PROMETHEUS, SCRAPE = "Prometheus", "the replicas themselves"
 
