@@ -25,7 +25,9 @@ from .adapters.admin_keys import AdminKeys
 from .adapters.clock import SystemClock
 from .adapters.cluster import KubernetesCluster
 from .adapters.connection import connect
+from .adapters.gpus import ClusterBudgets
 from .adapters.prometheus import PrometheusLoad
+from .adapters.scraping import LoadSources, ReplicaLoad
 from .adapters.triton import TritonInference
 from .api import names
 from .fleet import Fleet
@@ -81,6 +83,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
     clock, fleet = SystemClock(), Fleet()
     cluster = KubernetesCluster(await connect())
     telemetry = OperatorTelemetry(limit_seconds=HEARTBEAT_LIMIT_SECONDS)
+    replica_load = ReplicaLoad(settings.balancer)
     keys, inference = AdminKeys(cluster, settings.master_key), TritonInference()
     tuning = RunningTuning(
         inference=inference, keys=keys, cluster=cluster, clock=clock, settings=settings.tuning
@@ -105,7 +108,10 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
         ),
         Rebalancer(
             fleet=fleet,
-            load=PrometheusLoad(settings.prometheus_url, settings.balancer),
+            load=LoadSources(
+                PrometheusLoad(settings.prometheus_url, settings.balancer), replica_load
+            ),
+            gpus=ClusterBudgets(cluster, settings.balancer.gpus),
             replicas=cluster,
             clock=clock,
             settings=settings.balancer,
@@ -116,6 +122,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         stack.push_async_callback(inference.close)
+        stack.push_async_callback(replica_load.close)
         stack.push_async_callback(queue.close)
         await stack.enter_async_context(
             telemetry.serving(options.health_port, options.metrics_port)

@@ -9,10 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .api.capacity import Capacity
 from .api.service import Decision, ServiceKey
 from .api.spec import Scaling
+
+
+class Pool(NamedTuple):
+    """GPUs that services share: a resource (``nvidia.com/gpu``) on the nodes with these labels."""
+
+    resource: str
+    selector: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        labels = ",".join(f"{name}={value}" for name, value in self.selector)
+        return f"{self.resource} on nodes {labels}" if labels else self.resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +50,8 @@ class ServiceView:
     ``capacity``: of its replicas, within the goal; None before there is a profile that can be
     used. ``speed``: measured ÷ profiled. ``batch``: the largest that Triton makes. ``allowed``:
     share of the requests that may miss the goal. ``goal``: in words. ``replicas``: the
-    Deployment's spec.replicas; None while there is no Deployment. ``resource``, ``gpus``: what
-    of it a replica holds (``nvidia.com/gpu``), 0 for none.
+    Deployment's spec.replicas; None while there is no Deployment. ``pool``, ``gpus``: how many
+    of it a replica holds; None and 0 where it holds none.
     """
 
     key: ServiceKey
@@ -52,7 +64,7 @@ class ServiceView:
     batch: int = 1
     allowed: float = 0.01
     goal: str = ""
-    resource: str = ""
+    pool: Pool | None = None
     gpus: int = 0
 
     @property

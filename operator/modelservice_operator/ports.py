@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from .api.service import ServiceKey, ServiceRef
 from .drift.statistics import PodStatistics, Refused, Unheard
-from .fleet import ServiceView, Verdict
-from .load.samples import LoadReading
+from .fleet import Pool, ServiceView, Verdict
+from .load.gpus import Budgets
+from .load.reading import LoadReading
 from .plan.observed import PodSeen
 
 
@@ -23,11 +24,20 @@ class Clock(Protocol):
 class LoadPort(Protocol):
     """Offered load, by service."""
 
-    async def read(self, ready: Mapping[ServiceKey, int]) -> Mapping[ServiceKey, LoadReading]:
-        """The load of every service in ``ready`` (how many of its replicas answer).
+    async def read(
+        self, views: Mapping[ServiceKey, ServiceView], now: float
+    ) -> Mapping[ServiceKey, LoadReading]:
+        """The load of every service, at ``now`` (POSIX seconds).
 
         "No data" is one of the readings; nothing is raised.
         """
+
+
+class GpusPort(Protocol):
+    """How many GPUs there are for services."""
+
+    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
+        """The budget of each pool; "not known" is one of the values, nothing is raised."""
 
 
 class ReplicasPort(Protocol):

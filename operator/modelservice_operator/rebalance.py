@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from .api.errors import UnavailableError
 from .api.service import ServiceKey
 from .fleet import Fleet, ServiceView
-from .load.balance import plan_round
-from .load.replicas import BalancerState, Outcome
-from .ports import Clock, FleetTelemetry, LoadPort, ReplicasPort
+from .load.balance import Outcome, plan_round
+from .load.replicas import BalancerState
+from .ports import Clock, FleetTelemetry, GpusPort, LoadPort, ReplicasPort
 from .settings import BalancerSettings
 
 #: A change of a service wakes the loop; so many changes in a row are one round.
@@ -32,6 +32,7 @@ class Rebalancer:
         *,
         fleet: Fleet,
         load: LoadPort,
+        gpus: GpusPort,
         replicas: ReplicasPort,
         clock: Clock,
         settings: BalancerSettings,
@@ -40,6 +41,7 @@ class Rebalancer:
     ) -> None:
         self._fleet = fleet
         self._load = load
+        self._gpus = gpus
         self._replicas = replicas
         self._clock = clock
         self._settings = settings
@@ -65,9 +67,14 @@ class Rebalancer:
         self._forget(views)
         if not views:
             return
-        now = self._clock.now()
-        readings = await self._load.read({k: v.ready_replicas for k, v in views.items()})
-        outcomes = plan_round(views, readings, self._states, now=now, settings=self._settings)
+        now = self._clock.now().timestamp()
+        pools = {view.pool for view in views.values() if view.pool is not None}
+        readings, budgets = await asyncio.gather(
+            self._load.read(views, now), self._gpus.read(pools, now)
+        )
+        outcomes = plan_round(
+            views, readings, self._states, budgets, now=now, settings=self._settings
+        )
         for key, outcome in outcomes.items():
             await self._enforce(key, views[key], outcome)
             self._telemetry.observed(views[key], readings.get(key), outcome.verdict)
@@ -96,7 +103,10 @@ class Rebalancer:
 
 def _shown(verdict: object) -> tuple[object, ...]:
     """What of a verdict changes status: not the load's own figure, which changes every round."""
-    names = ("desired", "metrics_available", "metrics_reason", "decisions")
+    names = (
+        *("desired", "metrics_available", "metrics_reason", "decisions"),
+        *("within_budget", "budget_reason"),
+    )
     return tuple(getattr(verdict, name) for name in names)
 
 

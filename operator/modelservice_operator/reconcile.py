@@ -22,7 +22,7 @@ from . import manifests as m
 from .api import names
 from .api.service import ServiceKey, ServiceRef
 from .api.spec import ModelServiceSpec, parse_spec
-from .fleet import Fleet, ServiceView
+from .fleet import Fleet
 from .plan.admin_key import key_name
 from .plan.conditions import Facts
 from .plan.events import events_of
@@ -32,6 +32,7 @@ from .plan.placing import Placing, wanted_placing
 from .plan.progress import last_progress
 from .plan.pruning import obsolete_config_maps
 from .plan.report import build_status, changed_conditions
+from .plan.scaled import scaled_view
 from .plan.service_plan import Plan, Stage, Wanted, make_plan, resolve
 from .plan.serving import gpu_count, serving_cpu
 from .ports import Clock, ClusterPort, KeysPort, Telemetry
@@ -315,16 +316,14 @@ class Reconciler:
     def _publish(self, look: _Look) -> None:
         if look.spec is None:
             return
-        plan, deployment = look.plan, look.children.deployment
-        profile = plan.serving.version.profile if plan and plan.serving else None
         self._fleet.publish(
-            ServiceView(
-                key=look.ref.key,
-                scaling=look.spec.scaling,
-                suspend=look.spec.suspend,
-                capacity_rows_per_second=profile.capacity_rows_per_second if profile else None,
-                replicas=deployment.replicas if deployment else None,
-                ready_replicas=deployment.ready if deployment else 0,
+            scaled_view(
+                look.ref,
+                look.spec,
+                look.wanted.runtime if look.wanted else None,
+                look.plan,
+                look.children,
+                speed=self._tuning.speed(look.ref.key),
             )
         )
 

@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from .api.service import ServiceKey
 from .fleet import ServiceView, Verdict
-from .load.samples import Load, LoadReading
+from .load.reading import Load, LoadReading
 
 _LABELS = ("namespace", "name")
 
@@ -95,10 +95,10 @@ class OperatorTelemetry:
         """What one round of the fleet loop found for one service."""
         labels = (view.key.namespace, view.key.name)
         self._desired.labels(*labels).set(verdict.desired)
-        self._ready.labels(*labels).set(view.ready_replicas)
+        self._ready.labels(*labels).set(len(view.ready))
         self._known.labels(*labels).set(1 if verdict.metrics_available else 0)
-        if view.capacity_rows_per_second is not None:
-            self._capacity.labels(*labels).set(view.capacity_rows_per_second)
+        if view.capacity is not None:
+            self._capacity.labels(*labels).set(view.speed * view.capacity.of(1))
         if isinstance(reading, Load):
             self._offered.labels(*labels).set(reading.rows_per_second)
         else:

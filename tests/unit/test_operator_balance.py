@@ -8,16 +8,17 @@ from dataclasses import replace
 
 import operator_samples as samples
 import pytest
-from hypothesis import given
+from hypothesis import given as over
 from hypothesis import strategies as st
 from operator_samples import NOW
 
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Scaling
-from modelservice_operator.fleet import ReplicaSeen, ServiceView
+from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.budget import Budget
 from modelservice_operator.load.forecast import Rates
+from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow
 from modelservice_operator.load.reading import Load, LoadReading, NoData
 from modelservice_operator.load.replicas import FRESH_READINGS, BalancerState
@@ -26,7 +27,7 @@ from modelservice_operator.settings import BalancerSettings
 SETTINGS = BalancerSettings()
 NOW_S = NOW.timestamp()
 GONE = NoData(reason="PrometheusUnreachable", message="no answer")
-GPU = "nvidia.com/gpu"
+GPU = Pool("nvidia.com/gpu")
 STEP = 10.0
 
 
@@ -52,6 +53,17 @@ def settled(count: int) -> BalancerState:
     )
 
 
+def given(gpus: int | None, **quotas: int) -> Budgets:
+    """So many in the cluster, and so many for namespaces."""
+    return Budgets(
+        pools={GPU: Budget(resource=GPU.resource, usable=gpus, why="no node was read")},
+        namespaces={
+            (GPU, space): Budget(resource=GPU.resource, usable=many)
+            for space, many in quotas.items()
+        },
+    )
+
+
 def decided(
     reading: LoadReading,
     state: BalancerState | None = None,
@@ -62,7 +74,7 @@ def decided(
 ) -> Outcome:
     """One round of the sample service alone."""
     seen = samples.view(**view)
-    budgets = {GPU: Budget(resource=GPU, usable=budget)} if seen.gpus else {}
+    budgets = given(budget) if seen.gpus else Budgets()
     states = {} if state is None else {seen.key: state}
     found = plan_round(
         {seen.key: seen}, {seen.key: reading}, states, budgets, now=now, settings=SETTINGS
@@ -199,7 +211,7 @@ def fleet(*services: ServiceView) -> dict[ServiceKey, ServiceView]:
 
 
 def on_gpu(name: str, replicas: int, **changes: object) -> ServiceView:
-    return samples.view(name, replicas=replicas, resource=GPU, gpus=1, **changes)
+    return samples.view(name, replicas=replicas, pool=GPU, gpus=1, **changes)
 
 
 def ranked(priority: int, **changes: int) -> Scaling:
@@ -210,7 +222,7 @@ def ranked(priority: int, **changes: int) -> Scaling:
 def round_of(
     views: Mapping[ServiceKey, ServiceView],
     loads: Mapping[str, LoadReading],
-    gpus: int | None,
+    gpus: Budgets | int | None,
     states: Mapping[ServiceKey, BalancerState] | None = None,
     now: float = NOW_S,
 ) -> dict[str, Outcome]:
@@ -218,7 +230,7 @@ def round_of(
         views,
         {key: loads[key.name] for key in views},
         states or {},
-        {GPU: Budget(resource=GPU, usable=gpus, why="no node was read")},
+        gpus if isinstance(gpus, Budgets) else given(gpus),
         now=now,
         settings=SETTINGS,
     )
@@ -254,6 +266,11 @@ def test_an_unknown_budget_stops_growth_and_takes_nothing() -> None:
     assert found["b"].replicas is None
     assert "no node was read; nothing grows" in found["b"].verdict.reason
     assert found["b"].verdict.budget_reason == "BudgetUnknown"
+
+
+def test_a_namespace_gets_no_more_than_its_quota() -> None:
+    found = round_of(fleet(on_gpu("a", 1)), {"a": load(400)}, given(20, demo=3))["a"]
+    assert found.replicas == 3
 
 
 def test_a_minimum_that_does_not_fit_is_reported_and_not_half_applied() -> None:
@@ -294,7 +311,7 @@ rates = st.floats(min_value=0, max_value=1e6)
 readings = st.one_of(rates.map(load), st.just(GONE), rates.map(lambda r: load(r, complete=False)))
 
 
-@given(rates, st.integers(1, 50), st.integers(1, 50), st.integers(0, 60))
+@over(rates, st.integers(1, 50), st.integers(1, 50), st.integers(0, 60))
 def test_bounds_are_always_kept(rows: float, low: int, more: int, current: int) -> None:
     scaling = Scaling(min_replicas=low, max_replicas=low + more, mode="Auto", replicas=None)
     outcome = decided(load(rows), scaling=scaling, replicas=current)
@@ -303,7 +320,7 @@ def test_bounds_are_always_kept(rows: float, low: int, more: int, current: int) 
     assert count <= max(low + more, math.ceil(current / 2))
 
 
-@given(st.lists(rates, min_size=1, max_size=30))
+@over(st.lists(rates, min_size=1, max_size=30))
 def test_nothing_goes_down_within_the_hold(rows: list[float]) -> None:
     state, count = BalancerState(), 4
     for second, rate in enumerate(rows):
@@ -317,7 +334,7 @@ def test_nothing_goes_down_within_the_hold(rows: list[float]) -> None:
 Script = list[tuple[LoadReading, LoadReading, int | None]]
 
 
-@given(
+@over(
     st.lists(st.tuples(readings, readings, st.one_of(st.none(), st.integers(2, 12))), max_size=25)
 )
 def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
@@ -348,7 +365,7 @@ def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
         states = {ServiceKey("demo", name): found[name].state for name in found}
 
 
-@given(readings, readings, st.integers(2, 12))
+@over(readings, readings, st.integers(2, 12))
 def test_the_same_input_gives_the_same_decision(
     first: LoadReading, second: LoadReading, gpus: int
 ) -> None:

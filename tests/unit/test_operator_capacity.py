@@ -6,8 +6,8 @@ import base64
 import dataclasses
 import math
 
-import pytest
 import operator_samples as samples
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

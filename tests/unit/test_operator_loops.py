@@ -10,13 +10,13 @@ from datetime import datetime
 
 import operator_samples as samples
 import pytest
+from modelservice_operator.load.samples import Load, LoadReading, NoData
 from operator_samples import NOW
 
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.fleet import Fleet
-from modelservice_operator.load.samples import Load, LoadReading, NoData
 from modelservice_operator.logs import JsonFormatter, PlainFormatter
 from modelservice_operator.queueing import ServiceQueue
 from modelservice_operator.rebalance import Rebalancer

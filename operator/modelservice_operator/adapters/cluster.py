@@ -43,6 +43,9 @@ _RESOURCES = {
     names.KIND: (f"/apis/{names.GROUP}/{names.VERSION}", names.PLURAL),
 }
 
+#: Objects of one answer.
+PAGE_ITEMS = 500
+
 _FORBIDDEN = 403
 _NOT_FOUND = 404
 _CONFLICT = 409
@@ -71,6 +74,19 @@ class KubernetesCluster:
         bodies = [(await self._call("GET", path))[1] for path in paths]
         metas = [item["metadata"] for body in bodies for item in _json(body).get("items", ())]
         return [ServiceKey(meta["namespace"], meta["name"]) for meta in metas]
+
+    async def list_all(self, path: str) -> list[Mapping[str, Any]]:
+        """The items at a path of the whole cluster, page by page, as the API server has them."""
+        items: list[Mapping[str, Any]] = []
+        query = {"limit": str(PAGE_ITEMS), "resourceVersion": "0"}
+        while True:
+            _, body = await self._call("GET", path, query=query)
+            page = _json(body)
+            items += page.get("items", ())
+            following = page.get("metadata", {}).get("continue")
+            if not following:
+                return items
+            query = {"limit": str(PAGE_ITEMS), "continue": following}
 
     async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
         """The service's children of one kind, by label."""

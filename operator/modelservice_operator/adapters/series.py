@@ -44,9 +44,7 @@ def parse_matrix(answer: object, *, reason: str = "") -> Series:
     return found
 
 
-def counters(
-    pod: PodKey, figures: Mapping[str, Series]
-) -> tuple[CounterSample, ...]:
+def counters(pod: PodKey, figures: Mapping[str, Series]) -> tuple[CounterSample, ...]:
     """What one pod's scrapes say, oldest first.
 
     ``figures``: by field of CounterSample. A scrape without successes or rows says nothing; one

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from modelservice_operator.api.service import Decision, ServiceKey
-from modelservice_operator.fleet import ServiceView, Verdict
+from modelservice_operator.fleet import Pool, ServiceView, Verdict
 from modelservice_operator.settings import BalancerSettings
 
 from .budget import Budget
+from .gpus import Budgets
 from .reading import LoadReading, NoData
 from .replicas import BalancerState, Wish, advises, assess
 from .sharing import Bid, Move, Shares, share
@@ -47,7 +48,7 @@ def plan_round(
     views: Mapping[ServiceKey, ServiceView],
     readings: Mapping[ServiceKey, LoadReading],
     states: Mapping[ServiceKey, BalancerState],
-    budgets: Mapping[str, Budget],
+    budgets: Budgets,
     *,
     now: float,
     settings: BalancerSettings,
@@ -64,16 +65,13 @@ def plan_round(
         for key, view in views.items()
     }
     targets = {key: _Target(count=wish.count) for key, wish in wishes.items()}
-    left: dict[str, int] = {}
-    for resource in sorted({view.resource for view in views.values() if view.gpus}):
-        users = {key: view for key, view in views.items() if view.resource == resource}
-        budget = budgets.get(resource) or Budget(
-            resource=resource, usable=None, why="it was not read"
-        )
-        targets |= _shared(users, wishes, budget, now)
-        if budget.for_services is not None:
-            held = sum(view.held * view.gpus for view in users.values())
-            left[resource] = budget.for_services - held
+    left: dict[Pool, int] = {}
+    for pool in sorted({view.pool for view in views.values() if view.pool}):
+        users = {key: view for key, view in views.items() if view.pool == pool}
+        targets |= _shared(users, wishes, budgets, pool, now)
+        usable = _budget(budgets, pool).usable
+        if usable is not None:
+            left[pool] = usable - sum(view.held * view.gpus for view in users.values())
     outcomes: dict[ServiceKey, Outcome] = {}
     # Who comes first takes of what is free now; the others wait until donors have left.
     for key in sorted(views, key=lambda key: (-views[key].scaling.priority, str(key))):
@@ -82,17 +80,28 @@ def plan_round(
     return {key: outcomes[key] for key in views}
 
 
+def _budget(budgets: Budgets, pool: Pool) -> Budget:
+    unread = Budget(resource=pool.resource, usable=None, why="it was not read yet")
+    return budgets.pools.get(pool, unread)
+
+
 def _shared(
     users: Mapping[ServiceKey, ServiceView],
     wishes: Mapping[ServiceKey, Wish],
-    budget: Budget,
+    budgets: Budgets,
+    pool: Pool,
     now: float,
 ) -> dict[ServiceKey, _Target]:
-    """What the GPUs of one resource allow."""
-    total = budget.for_services
+    """What the GPUs of one pool allow: those of a namespace's quota first, then all."""
+    budget = _budget(budgets, pool)
+    total = budget.usable
     if total is None:
         return {key: _unknown(view, wishes[key], budget) for key, view in users.items()}
     bids = [_bid(view, wishes[key], now) for key, view in users.items()]
+    for namespace in sorted({key.namespace for key in users}):
+        quota = budgets.namespaces.get((pool, namespace))
+        if quota is not None and quota.usable is not None:
+            bids = _within_quota(bids, namespace, quota.usable)
     shares = share(bids, total)
     moved = _moved(shares.moves, users)
     targets = {key: _target(view, wishes[key], shares, total, now) for key, view in users.items()}
@@ -117,6 +126,16 @@ def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
         priority=view.scaling.priority,
         utility=wish.utility or (lambda replicas: min(1.0, replicas / max(1, most))),
     )
+
+
+def _within_quota(bids: list[Bid[ServiceKey]], namespace: str, gpus: int) -> list[Bid[ServiceKey]]:
+    """The same, where those of a namespace wish for no more than their quota gives them."""
+    own = [bid for bid in bids if bid.name.namespace == namespace]
+    given = share(own, gpus).replicas
+    return [
+        replace(bid, wish=min(bid.wish, given[bid.name])) if bid.name in given else bid
+        for bid in bids
+    ]
 
 
 def _homeless(view: ServiceView, now: float) -> int:
@@ -149,7 +168,7 @@ def _target(
     if view.key in shares.starved:
         message = (
             f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
-            f" {view.resource}, and of {total} there are not so many left"
+            f" {view.pool}, and of {total} there are not so many left"
         )
         return _Target(
             count=count, words=message, within=False, reason="MinimumDoesNotFit", message=message
@@ -157,17 +176,17 @@ def _target(
     if homeless := _homeless(view, now):
         message = (
             f"for {homeless} of its replicas the scheduler has found no place for"
-            f" {HOMELESS_SECONDS:.0f} s; their {view.resource} are given back"
+            f" {HOMELESS_SECONDS:.0f} s; their {view.pool} are given back"
         )
         return _Target(
             count=count, words=message, within=False, reason="Unschedulable", message=message
         )
     if count < wish.count:
-        message = f"{wish.count} wanted, {count} given: all {total} {view.resource} are in use"
+        message = f"{wish.count} wanted, {count} given: all {total} {view.pool} are in use"
         return _Target(
             count=count, words=message, within=False, reason="BudgetExhausted", message=message
         )
-    message = f"{count * view.gpus} of {total} {view.resource}"
+    message = f"{count * view.gpus} of {total} {view.pool}"
     return _Target(count=count, within=True, reason="WithinBudget", message=message)
 
 
@@ -182,7 +201,7 @@ def _moved(
             sums[pair] = sums.get(pair, 0) + move.gpus
     words: dict[ServiceKey, list[str]] = {}
     for (donor, receiver), gpus in sums.items():
-        what = f"{gpus} {views[donor].resource}"
+        what = f"{gpus} {views[donor].pool}"
         words.setdefault(receiver, []).append(f"{what} taken from {_ranked(views[donor])}")
         words.setdefault(donor, []).append(f"{what} given to {_ranked(views[receiver])}")
     return {key: "; ".join(lines) for key, lines in words.items()}
@@ -193,19 +212,19 @@ def _ranked(view: ServiceView) -> str:
 
 
 def _outcome(
-    view: ServiceView, wish: Wish, target: _Target, left: dict[str, int], now: float
+    view: ServiceView, wish: Wish, target: _Target, left: dict[Pool, int], now: float
 ) -> Outcome:
     reason = f"{wish.reason}; {target.words}" if target.words else wish.reason
     state, before = wish.state, view.replicas
     count = target.count
     if before is not None and count < before and wish.elastic:
         count = _step_down(before, count, state, now)
-    elif before is not None and count > before and view.gpus and view.resource in left:
-        free = max(0, left[view.resource]) // view.gpus
+    elif before is not None and count > before and view.gpus and view.pool in left:
+        free = max(0, left[view.pool]) // view.gpus
         if free < count - before:
             reason += "; waits until as many are free" if free == 0 else ""
         count = min(count, before + free)
-        left[view.resource] -= (count - before) * view.gpus
+        left[view.pool] -= (count - before) * view.gpus
     changes = before is not None and count != before
     if changes and before is not None:
         words = f"{reason} (mode Recommend: not applied)" if advises(view) else reason

@@ -117,7 +117,7 @@ def assess(
         count, words = fixed
         return Wish(count=count, least=count, reason=words, metrics=metrics, state=state)
     assert isinstance(reading, Load)  # noqa: S101 - _fixed has answered for NoData
-    return _sized(view, reading, state, metrics, current=bounded, now=now)
+    return _sized(view, reading, state, metrics, current=bounded, now=now, settings=settings)
 
 
 def _unheard(
@@ -188,6 +188,7 @@ def _sized(
     *,
     current: int,
     now: float,
+    settings: BalancerSettings,
 ) -> Wish:
     capacity = view.capacity
     assert capacity is not None  # noqa: S101 - _fixed has answered without one
@@ -211,13 +212,14 @@ def _sized(
     wish = within(wanted.replicas, view.scaling)
     # After a time without readings the present is the only thing that is known.
     hold = state.hold if state.fresh >= FRESH_READINGS else HoldWindow(((now, current),))
-    hold = hold.record(wish, now=now, seconds=hold_seconds(lead))
+    seconds = settings.scale_down_hold_seconds or hold_seconds(lead)
+    hold = hold.record(wish, now=now, seconds=seconds)
     state = replace(state, hold=hold)
     words = wanted.words + (f" at {view.goal}" if view.goal else "")
     if wish != wanted.replicas:
         bounds = f"bounds {view.scaling.min_replicas} to {view.scaling.max_replicas}"
         words += f", {wanted.replicas} wanted, {bounds}"
-    count, words = _held(load, state, wish, words, current=current)
+    count, words = _held(load, state, wish, words, current=current, seconds=seconds)
     slow = max(load.rates.long, load.rates.short)
     return Wish(
         count=count,
@@ -231,7 +233,7 @@ def _sized(
 
 
 def _held(
-    load: Load, state: BalancerState, wish: int, words: str, *, current: int
+    load: Load, state: BalancerState, wish: int, words: str, *, current: int, seconds: float
 ) -> tuple[int, str]:
     """The wish, or what is kept beyond it, and why."""
     if wish >= current:
@@ -240,7 +242,6 @@ def _held(
         return current, f"{words}; held: not every replica was heard of"
     if state.fresh < FRESH_READINGS:
         return current, f"{words}; held until the load was read {FRESH_READINGS} times"
-    seconds = hold_seconds(state.starts.seconds)
     kept = min(current, max(wish, state.hold.largest()))
     until = state.hold.until(wish, seconds=seconds)
     if kept > wish and until is not None:

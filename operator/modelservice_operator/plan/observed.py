@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from modelservice_operator.api import names
@@ -15,6 +15,7 @@ SUCCEEDED = "Succeeded"
 FAILED = "Failed"
 #: The kubelet's reason for exit code 137 when the kernel took the memory back.
 OOM_KILLED = "OOMKilled"
+_LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,8 @@ class PodSeen:
     ``out_of_memory``: a container of it was killed for its memory. ``memory_request_bytes``,
     ``memory_limit_bytes``: of its container that runs on, 0 for none.
     ``index``: which one of its Job's pods, 0 where there is one only.
-    ``address``: its IP, empty while it has none.
+    ``address``: its IP, empty while it has none. ``ready_at``: since when it is ready;
+    ``homeless_since``: since when the scheduler finds no place for it; None where that is not so.
     """
 
     name: str
@@ -45,6 +47,8 @@ class PodSeen:
     out_of_memory: bool = False
     memory_request_bytes: int = 0
     memory_limit_bytes: int = 0
+    ready_at: datetime | None = None
+    homeless_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,9 +255,9 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         job=labels.get("batch.kubernetes.io/job-name", labels.get("job-name", "")),
         component=labels.get(names.COMPONENT_LABEL, ""),
         created_at=_created(item),
-        ready=any(
-            c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ())
-        ),
+        ready=_since(status, "Ready", "True") is not None,
+        ready_at=_since(status, "Ready", "True"),
+        homeless_since=_since(status, "PodScheduled", "False"),
         waiting=_waiting(status, containers),
         exit_code=ended.get("exitCode"),
         exit_reason=ended.get("reason", ""),
@@ -267,6 +271,14 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         memory_request_bytes=_memory(item, "requests"),
         memory_limit_bytes=_memory(item, "limits"),
     )
+
+
+def _since(status: Mapping[str, Any], type_: str, value: str) -> datetime | None:
+    """Since when a condition has this value; the beginning of time where that is not said."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] == type_ and condition["status"] == value:
+            return parse_time(condition.get("lastTransitionTime")) or _LONG_AGO
+    return None
 
 
 def _memory(item: Mapping[str, Any], side: str) -> int:

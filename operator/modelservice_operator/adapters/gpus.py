@@ -1,0 +1,131 @@
+"""GPUs of the cluster: nodes, pods and quotas, read every half minute."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol
+
+from modelservice_operator.api import names
+from modelservice_operator.api.errors import UnavailableError
+from modelservice_operator.api.quantities import parse_quantity
+from modelservice_operator.fleet import Pool
+from modelservice_operator.load.gpus import (
+    Budgets,
+    ClusterGpus,
+    HolderSeen,
+    NodeSeen,
+    QuotaSeen,
+    budgets,
+)
+from modelservice_runtime.contract.fields import SpecError
+
+#: Nodes and quotas change rarely; a move of replicas is known from the services themselves.
+READ_SECONDS = 30.0
+_ENDED = ("Succeeded", "Failed")
+
+
+class Lists(Protocol):
+    """Lists of the API over the whole cluster."""
+
+    async def list_all(self, path: str) -> list[Mapping[str, Any]]:
+        """The items at ``path``.
+
+        Errors: ``UnavailableError``.
+        """
+
+
+class ClusterBudgets:
+    """GpusPort over the API server."""
+
+    def __init__(self, lists: Lists, limits: Mapping[str, int]) -> None:
+        self._lists = lists
+        self._limits = limits
+        self._seen: ClusterGpus | None = None
+        self._read_at = 0.0
+
+    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
+        """What services may hold of each pool. Never raises: not known is a value."""
+        if not pools:
+            return Budgets()
+        if self._seen is None or self._seen.trouble or not 0 <= now - self._read_at < READ_SECONDS:
+            resources = {pool.resource for pool in pools}
+            self._seen, self._read_at = await self._look(resources), now
+        return budgets(self._seen, pools, self._limits)
+
+    async def _look(self, resources: Collection[str]) -> ClusterGpus:
+        paths = ("/api/v1/nodes", "/api/v1/pods", "/api/v1/resourcequotas")
+        try:
+            nodes, pods, quotas = await asyncio.gather(*map(self._lists.list_all, paths))
+            return parse_cluster(nodes, pods, quotas, resources)
+        except (UnavailableError, KeyError, TypeError, AttributeError, ValueError) as error:
+            return ClusterGpus(trouble=f"the cluster's nodes could not be read: {error}")
+
+
+def parse_cluster(
+    nodes: Iterable[Mapping[str, Any]],
+    pods: Iterable[Mapping[str, Any]],
+    quotas: Iterable[Mapping[str, Any]],
+    resources: Collection[str],
+) -> ClusterGpus:
+    """Values from the API's objects, of ``resources`` alone."""
+    return ClusterGpus(
+        nodes=tuple(_node(item, resources) for item in nodes),
+        holders=tuple(holder for item in pods if (holder := _holder(item, resources)) is not None),
+        quotas=tuple(_quota(item, resources) for item in quotas),
+    )
+
+
+def _node(item: Mapping[str, Any], resources: Collection[str]) -> NodeSeen:
+    status = item.get("status", {})
+    ready = any(
+        c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions", ())
+    )
+    return NodeSeen(
+        name=item["metadata"]["name"],
+        labels=item["metadata"].get("labels", {}),
+        usable=ready and not item.get("spec", {}).get("unschedulable", False),
+        allocatable=_counts(status.get("allocatable", {}), resources),
+    )
+
+
+def _holder(item: Mapping[str, Any], resources: Collection[str]) -> HolderSeen | None:
+    if item.get("status", {}).get("phase") in _ENDED:
+        return None
+    holds: dict[str, int] = {}
+    for container in item.get("spec", {}).get("containers", ()):
+        limits = _counts(container.get("resources", {}).get("limits", {}), resources)
+        for name, many in limits.items():
+            holds[name] = holds.get(name, 0) + many
+    if not holds:
+        return None
+    labels = item["metadata"].get("labels", {})
+    return HolderSeen(
+        namespace=item["metadata"]["namespace"],
+        node=item["spec"].get("nodeName", ""),
+        ours=labels.get(names.COMPONENT_LABEL) == names.SERVING,
+        holds=holds,
+    )
+
+
+def _quota(item: Mapping[str, Any], resources: Collection[str]) -> QuotaSeen:
+    hard = item.get("spec", {}).get("hard", {})
+    # Extended resources are limited by what is requested; limits equal requests.
+    plain = {
+        name.removeprefix(prefix): value
+        for prefix in ("limits.", "requests.")
+        for name, value in hard.items()
+        if name.startswith(prefix)
+    }
+    return QuotaSeen(namespace=item["metadata"]["namespace"], hard=_counts(plain, resources))
+
+
+def _counts(values: Mapping[str, Any], resources: Collection[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in resources:
+        if name in values:
+            try:
+                found[name] = int(parse_quantity(values[name], name))
+            except SpecError:
+                continue
+    return found

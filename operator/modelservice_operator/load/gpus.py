@@ -1,0 +1,115 @@
+"""How many GPUs there are for services: nodes, other holders, quotas, the operator's limit. Pure.
+
+Values come in as the API gives them, parsed; nothing here asks anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from modelservice_operator.fleet import Pool
+
+from .budget import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSeen:
+    """``usable``: ready, and pods may come. ``allocatable``: by resource."""
+
+    name: str
+    labels: Mapping[str, str]
+    usable: bool
+    allocatable: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderSeen:
+    """A pod that holds something and has not ended. ``ours``: it serves a ModelService."""
+
+    namespace: str
+    node: str
+    ours: bool
+    holds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaSeen:
+    """A ResourceQuota: by resource, how many its namespace may ask for."""
+
+    namespace: str
+    hard: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterGpus:
+    """``trouble``: why nothing is known, else empty."""
+
+    nodes: tuple[NodeSeen, ...] = ()
+    holders: tuple[HolderSeen, ...] = ()
+    quotas: tuple[QuotaSeen, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """``pools``: of the whole cluster; ``namespaces``: by (pool, namespace) with a quota."""
+
+    pools: Mapping[Pool, Budget] = field(default_factory=dict)
+    namespaces: Mapping[tuple[Pool, str], Budget] = field(default_factory=dict)
+
+
+def budgets(seen: ClusterGpus, pools: Collection[Pool], limits: Mapping[str, int]) -> Budgets:
+    """For each pool. ``limits``: of the operator, by resource: no more, whatever there is."""
+    return Budgets(
+        pools={pool: _of_pool(seen, pool, limits) for pool in pools},
+        namespaces={
+            (pool, quota.namespace): _of_quota(seen, pool, quota)
+            for pool in pools
+            for quota in _strictest(seen.quotas, pool.resource)
+        },
+    )
+
+
+def _of_pool(seen: ClusterGpus, pool: Pool, limits: Mapping[str, int]) -> Budget:
+    limit = limits.get(pool.resource)
+    if seen.trouble:
+        return Budget(resource=pool.resource, usable=None, why=seen.trouble)
+    inside = {node.name for node in seen.nodes if node.usable and _matches(node, pool)}
+    there = sum(
+        node.allocatable.get(pool.resource, 0) for node in seen.nodes if node.name in inside
+    )
+    others = sum(
+        pod.holds.get(pool.resource, 0)
+        for pod in seen.holders
+        if not pod.ours and pod.node in inside
+    )
+    # What others hold takes room on the nodes, not of what services may have at most.
+    free = max(0, there - others)
+    usable = free if limit is None else min(limit, free)
+    return Budget(resource=pool.resource, usable=usable)
+
+
+def _of_quota(seen: ClusterGpus, pool: Pool, quota: QuotaSeen) -> Budget:
+    others = sum(
+        pod.holds.get(pool.resource, 0)
+        for pod in seen.holders
+        if not pod.ours and pod.namespace == quota.namespace
+    )
+    hard = quota.hard[pool.resource]
+    return Budget(resource=pool.resource, usable=max(0, hard - others))
+
+
+def _strictest(quotas: Iterable[QuotaSeen], resource: str) -> list[QuotaSeen]:
+    """One for each namespace that has any for the resource."""
+    found: dict[str, QuotaSeen] = {}
+    for quota in quotas:
+        if resource in quota.hard:
+            known = found.get(quota.namespace)
+            if known is None or quota.hard[resource] < known.hard[resource]:
+                found[quota.namespace] = quota
+    return list(found.values())
+
+
+def _matches(node: NodeSeen, pool: Pool) -> bool:
+    return all(node.labels.get(name) == value for name, value in pool.selector)
