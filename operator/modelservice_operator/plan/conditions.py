@@ -53,6 +53,7 @@ def all_conditions(facts: Facts) -> list[Condition]:
         tuned(facts),
         available(facts),
         metrics_available(facts),
+        within_budget(facts),
     ]
     by_type = {part.type: part for part in parts}
     extra = [item for item in (reconciling(facts), stalled(facts)) if item is not None]
@@ -308,6 +309,20 @@ def metrics_available(facts: Facts) -> Condition:
         reason=verdict.metrics_reason,
         message=verdict.metrics_message,
     )
+
+
+def within_budget(facts: Facts) -> Condition:
+    """Whether the replicas that it is to have have their GPUs: as the fleet loop found it."""
+    verdict = facts.verdict
+    if verdict is None:
+        status, reason, message = None, "NotLookedYet", "The GPUs have not been looked at yet"
+    elif not verdict.budget_reason:
+        status, reason = True, "NoGpuAsked"
+        message = "Its replicas ask for no GPU, and nothing else is shared out"
+    else:
+        status, reason = verdict.within_budget, verdict.budget_reason
+        message = verdict.budget_message
+    return Condition(type=c.WITHIN_BUDGET, status=status, reason=reason, message=message)
 
 
 def reconciling(facts: Facts) -> Condition | None:
