@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import operator_samples as samples
 import pytest
-from modelservice_operator.load.samples import Load, LoadReading, NoData
 from operator_samples import NOW
 
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import Fleet
+from modelservice_operator.fleet import Fleet, Pool, ServiceView
+from modelservice_operator.load.forecast import Rates
+from modelservice_operator.load.gpus import Budgets
+from modelservice_operator.load.reading import Load, LoadReading, NoData
 from modelservice_operator.logs import JsonFormatter, PlainFormatter
 from modelservice_operator.queueing import ServiceQueue
 from modelservice_operator.rebalance import Rebalancer
@@ -92,9 +94,22 @@ class ScriptedLoad:
     def __init__(self, reading: LoadReading) -> None:
         self.reading = reading
 
-    async def read(self, ready: Mapping[ServiceKey, int]) -> Mapping[ServiceKey, LoadReading]:
+    async def read(
+        self, views: Mapping[ServiceKey, ServiceView], now: float
+    ) -> Mapping[ServiceKey, LoadReading]:
         """The scripted reading for every service."""
-        return dict.fromkeys(ready, self.reading)
+        assert now == NOW.timestamp()
+        return dict.fromkeys(views, self.reading)
+
+
+class NoGpus:
+    """GpusPort of a cluster that has none."""
+
+    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
+        """No pool is asked for."""
+        assert now == NOW.timestamp()
+        assert not pools
+        return Budgets()
 
 
 class Replicas:
@@ -132,6 +147,7 @@ class Round:
         self.rebalancer = Rebalancer(
             fleet=self.fleet,
             load=self.load,
+            gpus=NoGpus(),
             replicas=self.replicas,
             clock=FixedClock(),
             settings=BalancerSettings(),
@@ -144,7 +160,14 @@ class Round:
         asyncio.run(self.rebalancer.round())
 
 
-LOADED = Load(rows_per_second=150, age_seconds=1, complete=True)
+LOADED = Load(
+    rates=Rates(short=150.0, long=150.0, before=150.0),
+    pending=0.0,
+    requests=9000.0,
+    violations=0.0,
+    age_seconds=1.0,
+    complete=True,
+)
 
 
 def test_a_round_sets_the_replicas_and_tells_the_service() -> None:

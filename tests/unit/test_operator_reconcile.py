@@ -72,7 +72,7 @@ def test_a_tuning_changes_the_configuration_and_is_ready(world: World) -> None:
     }  # fmt: skip
     assert world.status["tuning"]["maxBatchSize"] == 8
     assert world.status["tuning"]["variant"] == samples.COMPILED.name
-    assert world.fleet.views[KEY].capacity_rows_per_second == 50.0
+    assert world.fleet.views[KEY].capacity.of(1) == 50.0
     assert not any(c["type"] == "Reconciling" for c in world.status["conditions"])
 
 
@@ -396,7 +396,7 @@ def test_a_setting_that_does_not_fit_the_limit_is_not_served_and_that_is_said(
     assert (tuned_condition["status"], tuned_condition["reason"]) == ("False", "MemoryTooSmall")
     assert "needs 2500 MiB" in tuned_condition["message"]
     assert world.condition("Ready")["reason"] == "ServingUntuned"
-    assert world.fleet.views[KEY].capacity_rows_per_second is None
+    assert world.fleet.views[KEY].capacity is None
 
 
 def test_status_says_what_was_tuned_and_why(world: World) -> None:
