@@ -1,0 +1,129 @@
+"""In the manner of Faro (EuroSys 25): utility of all jobs under a quota, solved every five minutes.
+
+Utility ``min(1, goal / latency)``, relaxed; latency p99 of M/D/c as half of the wait in M/M/c with
+the utilisation capped at 0.95; the forecast is the mean of the last minutes (the paper's N-HiTS
+needs weeks of history). Between two solutions one replica more where requests wait.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import minimize
+
+from autoscaling_figures.simulator.model import ModelOf
+from autoscaling_figures.simulator.world import Seen
+
+from .signals import total_pending, total_rate
+
+SOLVE_SECONDS = 300.0
+MOST_UTILIZATION = 0.95
+_LN100 = math.log(100.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class FaroLike:
+    """``fair``: the worst job's utility counts too (fair-sum), else the sum alone."""
+
+    models: Mapping[str, ModelOf]
+    fair: bool = False
+    interval: float = 10.0
+    solved_at: float = -math.inf
+    base: dict[str, int] = field(default_factory=dict)
+
+    def decide(self, now: float, seen: Mapping[str, Seen], gpus: int | None) -> dict[str, int]:
+        """Wanted replicas by service."""
+        if gpus is None:
+            raise ValueError("it shares a quota")
+        if now - self.solved_at >= SOLVE_SECONDS:
+            rates = {name: total_rate(item, now, 120.0) for name, item in seen.items()}
+            if not any(math.isnan(rate) for rate in rates.values()):
+                self.solved_at = now
+                self.base = self._solve(rates, gpus)
+        wanted = {name: self.base.get(name, item.replicas) for name, item in seen.items()}
+        free = gpus - sum(wanted.values())
+        for name, item in seen.items():
+            waiting = total_pending(item)
+            late = waiting > item.ready * self.models[name].batch
+            if free > 0 and late and item.ready >= item.replicas:
+                wanted[name] += 1
+                self.base[name] = wanted[name]
+                free -= 1
+        return wanted
+
+    def restart(self) -> None:
+        """It solves anew."""
+        self.solved_at = -math.inf
+
+    def _solve(self, rates: Mapping[str, float], gpus: int) -> dict[str, int]:
+        names = sorted(rates)
+        begin = np.array([max(1.0, gpus / len(names))] * len(names))
+
+        def lost(counts: np.ndarray) -> float:
+            utilities = [
+                utility(rates[name], max(1.0, count), self.models[name])
+                for name, count in zip(names, counts, strict=True)
+            ]
+            total = sum(utilities)
+            return -(total + len(names) * min(utilities) if self.fair else total)
+
+        bounds = [
+            {"type": "ineq", "fun": lambda x: gpus - float(np.sum(x))},
+            *({"type": "ineq", "fun": lambda x, i=i: x[i] - 1.0} for i in range(len(names))),
+        ]
+        found = minimize(lost, begin, method="COBYLA", constraints=bounds, options={"maxiter": 400})
+        return _whole(dict(zip(names, found.x.tolist(), strict=True)), rates, gpus, self.models)
+
+
+def utility(rate: float, replicas: float, model: ModelOf) -> float:
+    """``min(1, goal / p99)``, between two whole counts in a straight line."""
+    low = max(1, math.floor(replicas))
+    share = replicas - low
+    below, above = (_utility(rate, count, model) for count in (low, low + 1))
+    return below + share * (above - below)
+
+
+def _utility(rate: float, replicas: int, model: ModelOf) -> float:
+    each = 1.0 / model.full
+    load = rate * each / replicas
+    capped = min(load, MOST_UTILIZATION)
+    wait = _erlang_c(capped * replicas, replicas) * _LN100 / (2 * replicas * model.full * (1 - capped))
+    latency = float(model.table()[-1]) + wait
+    if load > capped:
+        latency *= load / capped
+    return min(1.0, model.goal / latency)
+
+
+def _erlang_c(offered: float, servers: int) -> float:
+    blocking = 1.0
+    for count in range(1, servers + 1):
+        blocking = offered * blocking / (count + offered * blocking)
+    load = offered / servers
+    return blocking / (1 - load * (1 - blocking))
+
+
+def _whole(
+    counts: Mapping[str, float],
+    rates: Mapping[str, float],
+    gpus: int,
+    models: Mapping[str, ModelOf],
+) -> dict[str, int]:
+    """Integer repair: rounded down, then one by one where it brings most."""
+    whole = {name: max(1, math.floor(count + 1e-6)) for name, count in counts.items()}
+    while sum(whole.values()) > gpus and max(whole.values()) > 1:
+        most = max(whole, key=lambda name: whole[name])
+        whole[most] -= 1
+    while sum(whole.values()) < gpus:
+        gains = {
+            name: _utility(rates[name], count + 1, models[name])
+            - _utility(rates[name], count, models[name])
+            for name, count in whole.items()
+        }
+        best = max(gains, key=lambda name: gains[name])
+        if gains[best] <= 1e-6:
+            break
+        whole[best] += 1
+    return whole
