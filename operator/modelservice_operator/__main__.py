@@ -111,7 +111,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
             load=LoadSources(
                 PrometheusLoad(settings.prometheus_url, settings.balancer), replica_load
             ),
-            gpus=ClusterBudgets(cluster, settings.balancer.gpus),
+            gpus=ClusterBudgets(cluster, settings.balancer.gpus, settings.watch_namespaces),
             replicas=cluster,
             clock=clock,
             settings=settings.balancer,

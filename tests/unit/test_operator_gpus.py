@@ -146,3 +146,19 @@ def test_what_cannot_be_read_is_not_known_and_asked_again(answer: object) -> Non
         assert (await reader.read({POOL}, 1.0)).pools[POOL].usable == 8
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("limits", "usable"), [({}, None), ({GPU: 3}, 3)])
+def test_where_nodes_may_not_be_seen_the_operator_s_limit_is_what_there_is(
+    limits: Mapping[str, int], usable: int | None
+) -> None:
+    lists = Lists(
+        {
+            "/api/v1/namespaces/team/pods": [pod("2")],
+            "/api/v1/namespaces/team/resourcequotas": [quota("team", **{f"requests.{GPU}": "6"})],
+        }
+    )
+    found = asyncio.run(ClusterBudgets(lists, limits, ["team"]).read({POOL}, 0.0))
+    assert found.pools[POOL].usable == usable
+    assert ("balancer.gpus says nothing" in found.pools[POOL].why) == (usable is None)
+    assert found.namespaces[POOL, "team"].usable == 4

@@ -47,6 +47,10 @@ but the API server asks for create as well when the object is not there yet.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+# Share: how many GPUs a namespace may have.
+- apiGroups: [""]
+  resources: [resourcequotas]
+  verbs: [list]
 # Progress of a running Job, and the last lines of one that failed.
 - apiGroups: [""]
   resources: [pods/log]

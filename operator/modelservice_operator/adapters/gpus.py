@@ -22,6 +22,8 @@ from modelservice_runtime.contract.fields import SpecError
 
 #: Nodes and quotas change rarely; a move of replicas is known from the services themselves.
 READ_SECONDS = 30.0
+#: More of a resource on a node than this is a mistake, and counts as none.
+MOST = 100_000
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -38,9 +40,12 @@ class Lists(Protocol):
 class ClusterBudgets:
     """GpusPort over the API server."""
 
-    def __init__(self, lists: Lists, limits: Mapping[str, int]) -> None:
+    def __init__(
+        self, lists: Lists, limits: Mapping[str, int], namespaces: Collection[str] = ()
+    ) -> None:
         self._lists = lists
         self._limits = limits
+        self._namespaces = tuple(namespaces)
         self._seen: ClusterGpus | None = None
         self._read_at = 0.0
 
@@ -54,23 +59,29 @@ class ClusterBudgets:
         return budgets(self._seen, pools, self._limits)
 
     async def _look(self, resources: Collection[str]) -> ClusterGpus:
-        paths = ("/api/v1/nodes", "/api/v1/pods", "/api/v1/resourcequotas")
         try:
-            nodes, pods, quotas = await asyncio.gather(*map(self._lists.list_all, paths))
+            nodes = None if self._namespaces else await self._lists.list_all("/api/v1/nodes")
+            pods, quotas = await asyncio.gather(self._all("pods"), self._all("resourcequotas"))
             return parse_cluster(nodes, pods, quotas, resources)
         except (UnavailableError, KeyError, TypeError, AttributeError, ValueError) as error:
             return ClusterGpus(trouble=f"the cluster's nodes could not be read: {error}")
 
+    async def _all(self, plural: str) -> list[Mapping[str, Any]]:
+        """Of all namespaces that the operator may look into."""
+        places = [f"namespaces/{namespace}/" for namespace in self._namespaces] or [""]
+        lists = [self._lists.list_all(f"/api/v1/{place}{plural}") for place in places]
+        return [item for items in await asyncio.gather(*lists) for item in items]
+
 
 def parse_cluster(
-    nodes: Iterable[Mapping[str, Any]],
+    nodes: Iterable[Mapping[str, Any]] | None,
     pods: Iterable[Mapping[str, Any]],
     quotas: Iterable[Mapping[str, Any]],
     resources: Collection[str],
 ) -> ClusterGpus:
-    """Values from the API's objects, of ``resources`` alone."""
+    """Values from the API's objects, of ``resources`` alone; ``nodes`` None: not to be seen."""
     return ClusterGpus(
-        nodes=tuple(_node(item, resources) for item in nodes),
+        nodes=None if nodes is None else tuple(_node(item, resources) for item in nodes),
         holders=tuple(holder for item in pods if (holder := _holder(item, resources)) is not None),
         quotas=tuple(_quota(item, resources) for item in quotas),
     )
@@ -125,7 +136,9 @@ def _counts(values: Mapping[str, Any], resources: Collection[str]) -> dict[str, 
     for name in resources:
         if name in values:
             try:
-                found[name] = int(parse_quantity(values[name], name))
+                count = parse_quantity(values[name], name)
             except SpecError:
                 continue
+            if count <= MOST:
+                found[name] = int(count)
     return found

@@ -43,9 +43,9 @@ class QuotaSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterGpus:
-    """``trouble``: why nothing is known, else empty."""
+    """``nodes`` None: the operator may not see them. ``trouble``: why nothing is known, or ""."""
 
-    nodes: tuple[NodeSeen, ...] = ()
+    nodes: tuple[NodeSeen, ...] | None = ()
     holders: tuple[HolderSeen, ...] = ()
     quotas: tuple[QuotaSeen, ...] = ()
     trouble: str = ""
@@ -75,6 +75,9 @@ def _of_pool(seen: ClusterGpus, pool: Pool, limits: Mapping[str, int]) -> Budget
     limit = limits.get(pool.resource)
     if seen.trouble:
         return Budget(resource=pool.resource, usable=None, why=seen.trouble)
+    if seen.nodes is None:
+        why = "the operator may not see nodes, and balancer.gpus says nothing of it"
+        return Budget(resource=pool.resource, usable=limit, why="" if limit is not None else why)
     inside = {node.name for node in seen.nodes if node.usable and _matches(node, pool)}
     there = sum(
         node.allocatable.get(pool.resource, 0) for node in seen.nodes if node.name in inside
