@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .api.capacity import Capacity
+from .api.pausing import Pause
 from .api.service import Decision, ServiceKey
 from .api.spec import Scaling
 
@@ -51,7 +52,8 @@ class ServiceView:
     used. ``speed``: measured ÷ profiled. ``batch``: the largest that Triton makes. ``allowed``:
     share of the requests that may miss the goal. ``goal``: in words. ``replicas``: the
     Deployment's spec.replicas; None while there is no Deployment. ``pool``, ``gpus``: how many
-    of it a replica holds; None and 0 where it holds none.
+    of it a replica holds; None and 0 where it holds none. ``rival``: who sets the replicas too, in
+    words, or empty.
     """
 
     key: ServiceKey
@@ -66,6 +68,8 @@ class ServiceView:
     goal: str = ""
     pool: Pool | None = None
     gpus: int = 0
+    pause: Pause | None = None
+    rival: str = ""
 
     @property
     def ready(self) -> tuple[ReplicaSeen, ...]:

@@ -113,15 +113,16 @@ def _shared(
 
 def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
     now_has = view.replicas or 0
-    # What is only advised is not done: it keeps what it has.
-    most = now_has if advises(view) else wish.count
+    # What is only advised is not done, and before there is a Deployment nothing can be.
+    only_said = advises(view) or view.replicas is None
+    most = now_has if only_said else wish.count
     if homeless := _homeless(view, now):
         most = min(most, max(wish.least, now_has - homeless))
     return Bid(
         name=view.key,
         gpus=view.gpus,
         now=now_has,
-        least=wish.least if wish.elastic and not advises(view) else min(most, now_has),
+        least=now_has if only_said else min(wish.least, most),
         wish=most,
         priority=view.scaling.priority,
         utility=wish.utility or (lambda replicas: min(1.0, replicas / max(1, most))),
@@ -147,8 +148,9 @@ def _homeless(view: ServiceView, now: float) -> int:
 
 
 def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
-    """Without a known budget nothing grows, and nothing is lost."""
+    """Without a known budget nothing grows beyond the minimum, and nothing is lost."""
     now_has = view.replicas if view.replicas is not None else wish.count
+    now_has = max(now_has, min(wish.least, wish.count))
     message = f"how many {budget.resource} there are is not known: {budget.why}; nothing grows"
     return _Target(
         count=min(wish.count, now_has),

@@ -125,7 +125,8 @@ class ConfigMapSeen:
 class Children:
     """Everything of one service that the cluster holds.
 
-    ``tuning_state``: what was remembered of its tuning, JSON; empty for nothing.
+    ``tuning_state``: what was remembered of its tuning, JSON; empty for nothing. ``rival``: an
+    autoscaler of somebody else's for its Deployment, by kind and name; empty for none.
     """
 
     jobs: tuple[JobSeen, ...]
@@ -134,6 +135,7 @@ class Children:
     pods: tuple[PodSeen, ...]
     config_maps: tuple[ConfigMapSeen, ...] = ()
     tuning_state: str = ""
+    rival: str = ""
 
 
 def parse_time(text: str | None) -> datetime | None:
