@@ -273,6 +273,21 @@ def test_an_unknown_budget_stops_growth_and_takes_nothing() -> None:
 def test_a_namespace_gets_no_more_than_its_quota() -> None:
     found = round_of(fleet(on_gpu("a", 1)), {"a": load(400)}, given(20, demo=3))["a"]
     assert found.replicas == 3
+    words = "the 3 nvidia.com/gpu of the quota of namespace demo are in use"
+    assert words in found.verdict.budget_message
+
+
+def test_a_minimum_beyond_the_quota_is_reported_and_not_half_applied() -> None:
+    views = fleet(
+        on_gpu("low", 2, scaling=ranked(0, min_replicas=2)),
+        on_gpu("high", 0, capacity=None, scaling=ranked(9, min_replicas=3)),
+    )
+    loads = {"low": load(10), "high": GONE}
+    short = round_of(views, loads, given(20, demo=4))
+    assert [item.replicas for item in short.values()] == [None, None]
+    assert short["high"].verdict.budget_reason == "MinimumDoesNotFit"
+    assert "the quota of namespace demo" in short["high"].verdict.budget_message
+    assert round_of(views, loads, given(20, demo=5))["high"].replicas == 3
 
 
 def test_a_minimum_that_does_not_fit_is_reported_and_not_half_applied() -> None:
@@ -337,10 +352,11 @@ Script = list[tuple[LoadReading, LoadReading, int | None]]
 
 
 @over(
-    st.lists(st.tuples(readings, readings, st.one_of(st.none(), st.integers(2, 12))), max_size=25)
+    st.lists(st.tuples(readings, readings, st.one_of(st.none(), st.integers(2, 12))), max_size=25),
+    st.one_of(st.none(), st.integers(2, 12)),
 )
 def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
-    script: Script,
+    script: Script, quota: int | None
 ) -> None:
     counts, states = {"a": 1, "b": 1}, {}
     last = 12
@@ -348,7 +364,9 @@ def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
         views = fleet(
             on_gpu("a", counts["a"]), on_gpu("b", counts["b"], scaling=ranked(3, min_replicas=1))
         )
-        found = round_of(views, {"a": first, "b": second}, gpus, states, NOW_S + 20.0 * number)
+        budgets = given(gpus) if quota is None or gpus is None else given(gpus, demo=quota)
+        loads = {"a": first, "b": second}
+        found = round_of(views, loads, budgets, states, NOW_S + 20.0 * number)
         before = dict(counts)
         for name, reading in (("a", first), ("b", second)):
             outcome = found[name]
@@ -362,7 +380,7 @@ def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
         if gpus is None:
             assert all(counts[name] <= before[name] for name in counts)
         else:
-            last = max(gpus, sum(before.values()))
+            last = max(min(gpus, quota or gpus), sum(before.values()))
             assert sum(counts.values()) <= last
         states = {ServiceKey("demo", name): found[name].state for name in found}
 
