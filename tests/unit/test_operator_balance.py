@@ -446,7 +446,10 @@ def test_what_has_no_deployment_yet_takes_from_nobody() -> None:
     high = on_gpu("high", 0, capacity=None, scaling=ranked(9, min_replicas=2))
     coming = replace(high, replicas=None)
     loads = {"low": load(160), "high": GONE}
-    assert round_of(fleet(low, coming), loads, 4)["low"].replicas is None
+    found = round_of(fleet(low, coming), loads, 4)
+    assert found["low"].replicas is None
+    assert found["high"].verdict.within_budget is None
+    assert found["high"].verdict.budget_reason == "NotDeployed"
     assert round_of(fleet(low, high), loads, 4)["low"].replicas == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,6 +53,41 @@ class _Limit:
     words: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Free:
+    """GPUs that nobody holds now, of a pool or of a namespace's quota; not there: not known."""
+
+    left: dict[tuple[Pool, str], int]
+
+    @classmethod
+    def now(cls, views: Iterable[ServiceView], budgets: Budgets) -> _Free:
+        """What the budgets leave beside what is held, on the way out too."""
+        left = {(pool, ""): budget.usable for pool, budget in budgets.pools.items()}
+        left |= {place: budget.usable for place, budget in budgets.namespaces.items()}
+        known = {place: many for place, many in left.items() if many is not None}
+        for view in views:
+            for place in _places(view):
+                if place in known:
+                    known[place] -= view.held * view.gpus
+        return cls(left=known)
+
+    def replicas(self, view: ServiceView) -> int:
+        """How many more of it there is room for."""
+        rooms = [self.left[place] for place in _places(view) if place in self.left]
+        return max(0, min(rooms)) // view.gpus if rooms else sys.maxsize
+
+    def take(self, view: ServiceView, replicas: int) -> None:
+        """They are given to it."""
+        for place in _places(view):
+            if place in self.left:
+                self.left[place] -= replicas * view.gpus
+
+
+def _places(view: ServiceView) -> tuple[tuple[Pool, str], ...]:
+    """Where what it holds is counted."""
+    return () if view.pool is None else ((view.pool, ""), (view.pool, view.key.namespace))
+
+
 def plan_round(
     views: Mapping[ServiceKey, ServiceView],
     readings: Mapping[ServiceKey, LoadReading],
@@ -73,18 +109,15 @@ def plan_round(
         for key, view in views.items()
     }
     targets = {key: _Target(count=wish.count) for key, wish in wishes.items()}
-    left: dict[Pool, int] = {}
     for pool in sorted({view.pool for view in views.values() if view.pool}):
         users = {key: view for key, view in views.items() if view.pool == pool}
         targets |= _shared(users, wishes, budgets, pool, now)
-        usable = _budget(budgets, pool).usable
-        if usable is not None:
-            left[pool] = usable - sum(view.held * view.gpus for view in users.values())
+    free = _Free.now(views.values(), budgets)
     outcomes: dict[ServiceKey, Outcome] = {}
     # Who comes first takes of what is free now; the others wait until donors have left.
     for key in sorted(views, key=lambda key: (-views[key].scaling.priority, str(key))):
         view = views[key]
-        outcomes[key] = _outcome(view, wishes[key], targets[key], left, now)
+        outcomes[key] = _outcome(view, wishes[key], targets[key], free, now)
     return {key: outcomes[key] for key in views}
 
 
@@ -189,6 +222,9 @@ def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
 def _target(view: ServiceView, wish: Wish, count: int, limit: _Limit, now: float) -> _Target:
     if advises(view):
         return _Target(count=wish.count)
+    if view.replicas is None:
+        message = f"it asks for no {view.pool} before there is something to serve"
+        return _Target(count=wish.count, reason="NotDeployed", message=message)
     if view.key in limit.shares.starved:
         message = (
             f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
@@ -235,20 +271,18 @@ def _ranked(view: ServiceView) -> str:
     return f"{view.key} (priority {view.scaling.priority})"
 
 
-def _outcome(
-    view: ServiceView, wish: Wish, target: _Target, left: dict[Pool, int], now: float
-) -> Outcome:
+def _outcome(view: ServiceView, wish: Wish, target: _Target, free: _Free, now: float) -> Outcome:
     reason = f"{wish.reason}; {target.words}" if target.words else wish.reason
     state, before = wish.state, view.replicas
     count = target.count
     if before is not None and count < before and wish.elastic:
         count = _step_down(before, count, state, now)
-    elif before is not None and count > before and view.gpus and view.pool in left:
-        free = max(0, left[view.pool]) // view.gpus
-        if free < count - before:
-            reason += "; waits until as many are free" if free == 0 else ""
-        count = min(count, before + free)
-        left[view.pool] -= (count - before) * view.gpus
+    elif before is not None and count > before and view.gpus:
+        room = free.replicas(view)
+        if room < count - before:
+            reason += "; waits until as many are free" if room == 0 else ""
+        count = min(count, before + room)
+        free.take(view, count - before)
     changes = before is not None and count != before
     if changes and before is not None:
         words = f"{reason} (mode Recommend: not applied)" if advises(view) else reason
