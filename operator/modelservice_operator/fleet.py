@@ -80,13 +80,21 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Rows a second when a replica asked for now is ready; ``planned``: with the margin."""
+
+    expected: float
+    planned: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the fleet loop last found for one service.
 
     ``metrics_available``: True fresh, False missing or stale (``metrics_reason`` and
     ``metrics_message`` say which), None not looked at yet. ``desired``: the count it wants.
     ``within_budget``: False where GPUs are missing (``budget_message`` says how many and why),
-    None for a service without GPUs.
+    None for a service without GPUs. ``outlook``: None where the load does not decide.
     """
 
     desired: int
@@ -98,6 +106,7 @@ class Verdict:
     within_budget: bool | None = None
     budget_reason: str = ""
     budget_message: str = ""
+    outlook: Outlook | None = None
 
 
 @dataclass(slots=True)

@@ -131,5 +131,8 @@ class FleetTelemetry(Protocol):
     def observed(self, view: ServiceView, reading: LoadReading | None, verdict: Verdict) -> None:
         """What one round found for one service."""
 
+    def shared(self, budgets: Budgets) -> None:
+        """How many GPUs there are for services."""
+
     def forget(self, key: ServiceKey) -> None:
         """The service is gone: its series go too."""

@@ -14,6 +14,7 @@ from .api.errors import UnavailableError
 from .api.service import ServiceKey
 from .fleet import Fleet, ServiceView
 from .load.balance import Outcome, plan_round
+from .load.gpus import Budgets
 from .load.replicas import BalancerState
 from .ports import Clock, FleetTelemetry, GpusPort, LoadPort, ReplicasPort
 from .settings import BalancerSettings
@@ -48,6 +49,8 @@ class Rebalancer:
         self._mark_dirty = mark_dirty
         self._telemetry = telemetry
         self._states: dict[ServiceKey, BalancerState] = {}
+        #: Services that there are figures of, whether anything could be done about them or not.
+        self._told: set[ServiceKey] = set()
 
     async def run_forever(self) -> None:
         """Ends only by cancellation."""
@@ -66,6 +69,7 @@ class Rebalancer:
         views = self._fleet.snapshot()
         self._forget(views)
         if not views:
+            self._telemetry.shared(Budgets())
             return
         now = self._clock.now().timestamp()
         pools = {view.pool for view in views.values() if view.pool is not None}
@@ -77,11 +81,14 @@ class Rebalancer:
         )
         for key, outcome in outcomes.items():
             await self._enforce(key, views[key], outcome)
+            self._told.add(key)
             self._telemetry.observed(views[key], readings.get(key), outcome.verdict)
+        self._telemetry.shared(budgets)
 
     def _forget(self, views: Mapping[ServiceKey, ServiceView]) -> None:
-        for key in set(self._states) - set(views):
-            del self._states[key]
+        for key in self._told - set(views):
+            self._told.discard(key)
+            self._states.pop(key, None)
             self._telemetry.forget(key)
 
     async def _enforce(self, key: ServiceKey, view: ServiceView, outcome: Outcome) -> None:

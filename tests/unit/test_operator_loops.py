@@ -207,6 +207,18 @@ def test_a_gone_service_leaves_no_series_behind() -> None:
     assert registry.get_sample_value("modelservice_replicas_desired", labels) is None
 
 
+def test_a_service_that_nothing_could_be_done_about_leaves_no_series_either() -> None:
+    fleet = Round(LOADED)
+    fleet.replicas.broken = {KEY}
+    fleet.run()
+    labels = {"namespace": "demo", "name": "tiny"}
+    registry = fleet.telemetry.registry
+    assert registry.get_sample_value("modelservice_planned_rows_per_second", labels) is not None
+    fleet.fleet.forget(KEY)
+    fleet.run()
+    assert registry.get_sample_value("modelservice_planned_rows_per_second", labels) is None
+
+
 def test_a_loop_that_stops_turning_is_late() -> None:
     moment = 0.0
     beats = Heartbeats(60, clock=lambda: moment)
