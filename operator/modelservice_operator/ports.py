@@ -87,6 +87,26 @@ class ClusterPort(Protocol):
         """The entries of one Secret, or None where there is none."""
 
 
+class ServicesPort(Protocol):
+    """ModelServices as the commands read them. Errors: ``UnavailableError``."""
+
+    async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
+        """The ModelService, or None where there is none."""
+
+    async def read_services(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every ModelService of the namespace; ``""``: of all."""
+
+
+class FiguresPort(Protocol):
+    """The operator's own figures, from outside of it."""
+
+    async def read(self) -> str:
+        """The text of its /metrics.
+
+        Errors: ``UnavailableError``.
+        """
+
+
 class KeysPort(Protocol):
     """The keys of Triton's closed APIs."""
 
