@@ -35,6 +35,7 @@ from .api.service import ServiceKey
 from .command_line import make_parser
 from .commands import NOT_ANSWERED, complain, explain_one, show_all
 from .fleet import Fleet
+from .keeping import BalancerMemory
 from .logs import configure_logging
 from .ports import FiguresPort
 from .queueing import ServiceQueue
@@ -137,6 +138,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
             settings=settings.balancer,
             mark_dirty=queue.mark_dirty,
             telemetry=telemetry,
+            memory=BalancerMemory(cluster, soon_seconds=settings.balancer.metrics_stale_seconds),
         ).run_forever(),
     ]
     async with contextlib.AsyncExitStack() as stack:

@@ -51,7 +51,9 @@ class ServiceView:
     used. ``speed``: measured ÷ profiled. ``batch``: the largest that Triton makes. ``allowed``:
     share of the requests that may miss the goal. ``goal``: in words. ``replicas``: the
     Deployment's spec.replicas; None while there is no Deployment. ``pool``, ``gpus``: how many
-    of it a replica holds; None and 0 where it holds none.
+    of it a replica holds; None and 0 where it holds none. ``uid``: of the object.
+    ``remembered``: what the balancer has kept of it, JSON, empty for nothing; it is asked for once
+    in a process, so a new text alone makes no other view.
     """
 
     key: ServiceKey
@@ -66,6 +68,8 @@ class ServiceView:
     goal: str = ""
     pool: Pool | None = None
     gpus: int = 0
+    uid: str = ""
+    remembered: str = field(default="", compare=False)
 
     @property
     def ready(self) -> tuple[ReplicaSeen, ...]:

@@ -47,6 +47,16 @@ class ReplicasPort(Protocol):
         """Apply ``replicas`` to the service's Deployment, as the balancer's field manager."""
 
 
+class AppliesPort(Protocol):
+    """Where the balancer keeps what it has learned."""
+
+    async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
+        """Server-side apply, forcing the fields that we own.
+
+        Errors: ``UnavailableError``.
+        """
+
+
 class ClusterPort(Protocol):
     """The Kubernetes API as reconcile uses it. Objects are plain JSON dicts.
 

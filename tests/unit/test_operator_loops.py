@@ -10,12 +10,14 @@ from datetime import datetime
 
 import operator_samples as samples
 import pytest
+from fake_cluster import FakeCluster
 from operator_samples import NOW
 
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.fleet import Fleet, Pool, ServiceView
+from modelservice_operator.keeping import BalancerMemory
 from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.reading import Load, LoadReading, NoData
@@ -142,6 +144,7 @@ class Round:
         self.fleet.publish(samples.view())
         self.load = ScriptedLoad(reading)
         self.replicas = Replicas()
+        self.cluster = FakeCluster(NOW)
         self.dirty: list[ServiceKey] = []
         self.telemetry = OperatorTelemetry(limit_seconds=60)
         self.rebalancer = Rebalancer(
@@ -153,6 +156,7 @@ class Round:
             settings=BalancerSettings(),
             mark_dirty=self.dirty.append,
             telemetry=self.telemetry,
+            memory=BalancerMemory(self.cluster, soon_seconds=45),
         )
 
     def run(self) -> None:
