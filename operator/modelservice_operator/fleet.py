@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .api.capacity import Capacity
+from .api.pausing import Pause
 from .api.service import Decision, ServiceKey
 from .api.spec import Scaling
 
@@ -51,9 +52,9 @@ class ServiceView:
     used. ``speed``: measured ÷ profiled. ``batch``: the largest that Triton makes. ``allowed``:
     share of the requests that may miss the goal. ``goal``: in words. ``replicas``: the
     Deployment's spec.replicas; None while there is no Deployment. ``pool``, ``gpus``: how many
-    of it a replica holds; None and 0 where it holds none. ``uid``: of the object.
-    ``remembered``: what the balancer has kept of it, JSON, empty for nothing; it is asked for once
-    in a process, so a new text alone makes no other view.
+    of it a replica holds; None and 0 where it holds none. ``rival``: who sets the replicas too, in
+    words, or empty. ``uid``: of the object. ``remembered``: what the balancer has kept of it, JSON,
+    empty for nothing; it is asked for once in a process, so a new text alone makes no other view.
     """
 
     key: ServiceKey
@@ -70,6 +71,8 @@ class ServiceView:
     gpus: int = 0
     uid: str = ""
     remembered: str = field(default="", compare=False)
+    pause: Pause | None = None
+    rival: str = ""
 
     @property
     def ready(self) -> tuple[ReplicaSeen, ...]:

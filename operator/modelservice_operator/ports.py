@@ -73,6 +73,9 @@ class ClusterPort(Protocol):
     async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
         """The service's children of one kind (Deployment, Job, ConfigMap, Pod), by label."""
 
+    async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every HorizontalPodAutoscaler there, whoever made it."""
+
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
         """Server-side apply, forcing the fields that we own."""
 

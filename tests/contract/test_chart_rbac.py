@@ -31,6 +31,7 @@ NEEDED: Rights = {
     ("", "secrets"): {"create"},
     ("", "pods"): {"list", "watch"},
     ("", "resourcequotas"): {"list"},
+    ("autoscaling", "horizontalpodautoscalers"): {"list"},
     ("", "pods/log"): {"get"},
     ("", "events"): {"create"},
 }

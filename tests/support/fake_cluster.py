@@ -57,6 +57,11 @@ class FakeCluster:
             if item["metadata"].get("labels", {}).get(names.NAME_LABEL) == key.name
         ]
 
+    async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        """ClusterPort."""
+        items = self.all("HorizontalPodAutoscaler")
+        return [item for item in items if item["metadata"]["namespace"] == namespace]
+
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
         """ClusterPort: as a server-side apply of whole objects."""
         self.calls.append(f"apply {manifest['kind']} {manifest['metadata']['name']} {manager}")

@@ -12,6 +12,8 @@ from hypothesis import given as over
 from hypothesis import strategies as st
 from operator_samples import NOW
 
+from modelservice_operator.api.names import PAUSE
+from modelservice_operator.api.pausing import pause_of
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Scaling
 from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
@@ -271,6 +273,21 @@ def test_an_unknown_budget_stops_growth_and_takes_nothing() -> None:
 def test_a_namespace_gets_no_more_than_its_quota() -> None:
     found = round_of(fleet(on_gpu("a", 1)), {"a": load(400)}, given(20, demo=3))["a"]
     assert found.replicas == 3
+    words = "the 3 nvidia.com/gpu of the quota of namespace demo are in use"
+    assert words in found.verdict.budget_message
+
+
+def test_a_minimum_beyond_the_quota_is_reported_and_not_half_applied() -> None:
+    views = fleet(
+        on_gpu("low", 2, scaling=ranked(0, min_replicas=2)),
+        on_gpu("high", 0, capacity=None, scaling=ranked(9, min_replicas=3)),
+    )
+    loads = {"low": load(10), "high": GONE}
+    short = round_of(views, loads, given(20, demo=4))
+    assert [item.replicas for item in short.values()] == [None, None]
+    assert short["high"].verdict.budget_reason == "MinimumDoesNotFit"
+    assert "the quota of namespace demo" in short["high"].verdict.budget_message
+    assert round_of(views, loads, given(20, demo=5))["high"].replicas == 3
 
 
 def test_a_minimum_that_does_not_fit_is_reported_and_not_half_applied() -> None:
@@ -335,10 +352,11 @@ Script = list[tuple[LoadReading, LoadReading, int | None]]
 
 
 @over(
-    st.lists(st.tuples(readings, readings, st.one_of(st.none(), st.integers(2, 12))), max_size=25)
+    st.lists(st.tuples(readings, readings, st.one_of(st.none(), st.integers(2, 12))), max_size=25),
+    st.one_of(st.none(), st.integers(2, 12)),
 )
 def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
-    script: Script,
+    script: Script, quota: int | None
 ) -> None:
     counts, states = {"a": 1, "b": 1}, {}
     last = 12
@@ -346,7 +364,9 @@ def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
         views = fleet(
             on_gpu("a", counts["a"]), on_gpu("b", counts["b"], scaling=ranked(3, min_replicas=1))
         )
-        found = round_of(views, {"a": first, "b": second}, gpus, states, NOW_S + 20.0 * number)
+        budgets = given(gpus) if quota is None or gpus is None else given(gpus, demo=quota)
+        loads = {"a": first, "b": second}
+        found = round_of(views, loads, budgets, states, NOW_S + 20.0 * number)
         before = dict(counts)
         for name, reading in (("a", first), ("b", second)):
             outcome = found[name]
@@ -360,7 +380,7 @@ def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
         if gpus is None:
             assert all(counts[name] <= before[name] for name in counts)
         else:
-            last = max(gpus, sum(before.values()))
+            last = max(min(gpus, quota or gpus), sum(before.values()))
             assert sum(counts.values()) <= last
         states = {ServiceKey("demo", name): found[name].state for name in found}
 
@@ -376,3 +396,62 @@ def test_the_same_input_gives_the_same_decision(
     assert one == two or {k: v.verdict for k, v in one.items()} == {
         k: v.verdict for k, v in two.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("annotation", "rows", "count"),
+    [
+        ("in", 10.0, 4),
+        ("in", 300.0, 8),
+        ("out", 300.0, 4),
+        ("out", 10.0, 2),
+        ("all", 300.0, 4),
+        ("all", 10.0, 4),
+        ("whatever", 10.0, 4),
+    ],
+)
+def test_a_pause_keeps_its_side_and_says_so(annotation: str, rows: float, count: int) -> None:
+    pause = pause_of({PAUSE: annotation})
+    outcome = decided(load(rows), settled(1), replicas=4, pause=pause)
+    assert outcome.verdict.desired == count
+    assert ("paused" in outcome.verdict.reason) == (count == 4)
+    assert ("none of in, out, all" in outcome.verdict.reason) == (annotation == "whatever")
+
+
+def test_what_another_autoscaler_sets_is_left_to_it() -> None:
+    outcome = decided(load(900), replicas=4, rival="ScaledObject web sets the replicas")
+    assert outcome.replicas is None
+    assert outcome.verdict.reason.startswith("ScaledObject web")
+
+
+def test_from_a_service_whose_decrease_is_paused_nothing_is_taken() -> None:
+    low = on_gpu("low", 4, pause=pause_of({PAUSE: "in"}))
+    high = on_gpu("high", 1, scaling=ranked(9))
+    found = round_of(fleet(low, high), {"low": load(10), "high": load(900)}, 5)
+    assert found["low"].verdict.desired == 4
+    assert found["high"].verdict.desired == 1
+
+
+def test_a_minimum_before_there_is_a_profile_comes_whole_or_not_at_all() -> None:
+    low = on_gpu("low", 2, scaling=ranked(0, min_replicas=2))
+    high = on_gpu("high", 0, capacity=None, scaling=ranked(9, min_replicas=2))
+    loads = {"low": load(10), "high": GONE}
+    short = round_of(fleet(low, high), loads, 3)["high"]
+    assert (short.replicas, short.verdict.budget_reason) == (None, "MinimumDoesNotFit")
+    assert round_of(fleet(low, high), loads, 4)["high"].replicas == 2
+
+
+def test_what_has_no_deployment_yet_takes_from_nobody() -> None:
+    low = on_gpu("low", 4)
+    high = on_gpu("high", 0, capacity=None, scaling=ranked(9, min_replicas=2))
+    coming = replace(high, replicas=None)
+    loads = {"low": load(160), "high": GONE}
+    assert round_of(fleet(low, coming), loads, 4)["low"].replicas is None
+    assert round_of(fleet(low, high), loads, 4)["low"].replicas == 2
+
+
+def test_with_an_unknown_budget_a_service_still_gets_its_minimum() -> None:
+    new = on_gpu("new", 0, capacity=None, scaling=ranked(0, min_replicas=2))
+    outcome = round_of(fleet(new), {"new": GONE}, None)["new"]
+    assert outcome.replicas == 2
+    assert outcome.verdict.budget_reason == "BudgetUnknown"

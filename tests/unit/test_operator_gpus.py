@@ -132,7 +132,7 @@ def test_it_is_read_now_and_then_and_only_where_somebody_asks_for_gpus() -> None
 
 
 @pytest.mark.parametrize(
-    "answer", [UnavailableError("403"), [{"metadata": {}}], [{"spec": None}], None]
+    "answer", [UnavailableError("403"), [{"metadata": {}}], [{"spec": None}], [None]]
 )
 def test_what_cannot_be_read_is_not_known_and_asked_again(answer: object) -> None:
     lists = Lists(ANSWERS | {"/api/v1/nodes": answer})

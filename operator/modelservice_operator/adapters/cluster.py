@@ -34,6 +34,7 @@ _RESOURCES = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Event": ("/api/v1", "events"),
+    "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
     "Job": ("/apis/batch/v1", "jobs"),
     "Pod": ("/api/v1", "pods"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
@@ -102,6 +103,12 @@ class KubernetesCluster:
         query = {"labelSelector": f"{names.NAME_LABEL}={key.name}"}
         _, body = await self._call("GET", _path(kind, key.namespace), query=query)
         items: list[Mapping[str, Any]] = _json(body)["items"]
+        return items
+
+    async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every HorizontalPodAutoscaler there, whoever made it."""
+        _, body = await self._call("GET", _path("HorizontalPodAutoscaler", namespace))
+        items: list[Mapping[str, Any]] = _json(body).get("items", [])
         return items
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:

@@ -13,6 +13,8 @@ KIND = "ModelService"
 PREFIX = "modelservice.dev"
 FINALIZER = f"{PREFIX}/operator"
 REBUILD = f"{PREFIX}/rebuild"
+#: On a ModelService: in, out or all (api/pausing.py).
+PAUSE = f"{PREFIX}/pause-scaling"
 NAME_LABEL = f"{PREFIX}/name"
 KEY_LABEL = f"{PREFIX}/key"
 ATTEMPT_LABEL = f"{PREFIX}/attempt"

@@ -44,6 +44,14 @@ class _Target:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limit:
+    """What there is to share: all GPUs of a pool, or a namespace's. ``words``: how many."""
+
+    shares: Shares[ServiceKey]
+    words: str
+
+
 def plan_round(
     views: Mapping[ServiceKey, ServiceView],
     readings: Mapping[ServiceKey, LoadReading],
@@ -98,13 +106,24 @@ def _shared(
     if total is None:
         return {key: _unknown(view, wishes[key], budget) for key, view in users.items()}
     bids = [_bid(view, wishes[key], now) for key, view in users.items()]
+    limits: dict[ServiceKey, _Limit] = {}
     for namespace in sorted({key.namespace for key in users}):
         quota = budgets.namespaces.get((pool, namespace))
         if quota is not None and quota.usable is not None:
-            bids = _within_quota(bids, namespace, quota.usable)
+            own = [bid for bid in bids if bid.name.namespace == namespace]
+            shared = share(own, quota.usable)
+            words = f"the {quota.usable} {pool.resource} of the quota of namespace {namespace}"
+            limits |= {bid.name: _Limit(shares=shared, words=words) for bid in own}
+    bids = [_limited(bid, limits.get(bid.name)) for bid in bids]
     shares = share(bids, total)
     moved = _moved(shares.moves, users)
-    targets = {key: _target(view, wishes[key], shares, total, now) for key, view in users.items()}
+    everything = _Limit(shares=shares, words=f"all {total} {pool}")
+    targets = {
+        key: _target(
+            view, wishes[key], shares.replicas[key], _tightest(key, everything, limits), now
+        )
+        for key, view in users.items()
+    }
     return {
         key: replace(target, words="; ".join(filter(None, (target.words, moved.get(key)))))
         for key, target in targets.items()
@@ -113,29 +132,36 @@ def _shared(
 
 def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
     now_has = view.replicas or 0
-    # What is only advised is not done: it keeps what it has.
-    most = now_has if advises(view) else wish.count
+    # What is only advised is not done, and before there is a Deployment nothing can be.
+    only_said = advises(view) or view.replicas is None
+    most = now_has if only_said else wish.count
     if homeless := _homeless(view, now):
         most = min(most, max(wish.least, now_has - homeless))
     return Bid(
         name=view.key,
         gpus=view.gpus,
         now=now_has,
-        least=wish.least if wish.elastic and not advises(view) else min(most, now_has),
+        least=now_has if only_said else min(wish.least, most),
         wish=most,
         priority=view.scaling.priority,
         utility=wish.utility or (lambda replicas: min(1.0, replicas / max(1, most))),
     )
 
 
-def _within_quota(bids: list[Bid[ServiceKey]], namespace: str, gpus: int) -> list[Bid[ServiceKey]]:
-    """The same, where those of a namespace wish for no more than their quota gives them."""
-    own = [bid for bid in bids if bid.name.namespace == namespace]
-    given = share(own, gpus).replicas
-    return [
-        replace(bid, wish=min(bid.wish, given[bid.name])) if bid.name in given else bid
-        for bid in bids
-    ]
+def _limited(bid: Bid[ServiceKey], limit: _Limit | None) -> Bid[ServiceKey]:
+    """The same, wishing for no more than its namespace's quota gives it."""
+    if limit is None:
+        return bid
+    most = limit.shares.replicas[bid.name]
+    return replace(bid, wish=min(bid.wish, most), least=min(bid.least, most))
+
+
+def _tightest(key: ServiceKey, everything: _Limit, limits: Mapping[ServiceKey, _Limit]) -> _Limit:
+    """What keeps it from having more: the quota where that gives it no more than all do."""
+    own = limits.get(key)
+    if own is None or everything.shares.replicas[key] < own.shares.replicas[key]:
+        return everything
+    return own
 
 
 def _homeless(view: ServiceView, now: float) -> int:
@@ -147,8 +173,9 @@ def _homeless(view: ServiceView, now: float) -> int:
 
 
 def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
-    """Without a known budget nothing grows, and nothing is lost."""
+    """Without a known budget nothing grows beyond the minimum, and nothing is lost."""
     now_has = view.replicas if view.replicas is not None else wish.count
+    now_has = max(now_has, min(wish.least, wish.count))
     message = f"how many {budget.resource} there are is not known: {budget.why}; nothing grows"
     return _Target(
         count=min(wish.count, now_has),
@@ -159,16 +186,13 @@ def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
     )
 
 
-def _target(
-    view: ServiceView, wish: Wish, shares: Shares[ServiceKey], total: int, now: float
-) -> _Target:
+def _target(view: ServiceView, wish: Wish, count: int, limit: _Limit, now: float) -> _Target:
     if advises(view):
         return _Target(count=wish.count)
-    count = shares.replicas[view.key]
-    if view.key in shares.starved:
+    if view.key in limit.shares.starved:
         message = (
             f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
-            f" {view.pool}, and of {total} there are not so many left"
+            f" {view.pool}, and of {limit.words} not so many are left"
         )
         return _Target(
             count=count, words=message, within=False, reason="MinimumDoesNotFit", message=message
@@ -182,11 +206,11 @@ def _target(
             count=count, words=message, within=False, reason="Unschedulable", message=message
         )
     if count < wish.count:
-        message = f"{wish.count} wanted, {count} given: all {total} {view.pool} are in use"
+        message = f"{wish.count} wanted, {count} given: {limit.words} are in use"
         return _Target(
             count=count, words=message, within=False, reason="BudgetExhausted", message=message
         )
-    message = f"{count * view.gpus} of {total} {view.pool}"
+    message = f"{count * view.gpus} of {limit.words}"
     return _Target(count=count, within=True, reason="WithinBudget", message=message)
 
 

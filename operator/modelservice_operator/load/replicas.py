@@ -5,6 +5,8 @@ case, the first that holds  wish                                    balancer
 ==========================  ======================================  ======================
 suspended                   0                                       off
 scaling.replicas is set     that many, bounds or not                off
+another autoscaler sets it  as now, bounds or not                   off
+paused altogether           as now, bounds or not                   off
 no Deployment yet           minReplicas                             waits
 no profile that can be used as now, within the bounds               waits
 load not known              as now, within the bounds               holds
@@ -12,8 +14,9 @@ load above the capacity     as many as it takes, at once            up
 load below it               the largest wish of the hold window     down, at most half
 ==========================  ======================================  ======================
 
-Load that is expected when a replica asked for now is ready counts, replicas that still load count
-as present, and nothing goes down until three readings in a row were there.
+A pause of one side (api/pausing.py) leaves the other to the rules. Load that is expected when a
+replica asked for now is ready counts, replicas that still load count as present, and nothing goes
+down until three readings in a row were there.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from modelservice_operator.api.pausing import ALL, IN
 from modelservice_operator.api.service import Decision
 from modelservice_operator.api.spec import RECOMMEND, Scaling
 from modelservice_operator.fleet import ServiceView
@@ -167,10 +171,8 @@ def _metrics(
 
 def _fixed(view: ServiceView, bounded: int, reading: LoadReading) -> tuple[int, str] | None:
     """The count where load does not matter, and why."""
-    if view.suspend:
-        return 0, "spec.suspend is true"
-    if view.scaling.replicas is not None:
-        return view.scaling.replicas, "spec.scaling.replicas is set by hand; the balancer is off"
+    if (said := _said_by_people(view)) is not None:
+        return said
     bounds = f"minReplicas {view.scaling.min_replicas}, maxReplicas {view.scaling.max_replicas}"
     if view.replicas is None:
         return view.scaling.min_replicas, f"no Deployment yet; {bounds}"
@@ -178,6 +180,18 @@ def _fixed(view: ServiceView, bounded: int, reading: LoadReading) -> tuple[int, 
         return bounded, f"no usable profile yet, so the count is held within its bounds ({bounds})"
     if isinstance(reading, NoData):
         return bounded, f"{reading.message}, so the count is held within its bounds ({bounds})"
+    return None
+
+
+def _said_by_people(view: ServiceView) -> tuple[int, str] | None:
+    if view.suspend:
+        return 0, "spec.suspend is true"
+    if view.rival and view.replicas is not None:
+        return view.replicas, view.rival
+    if view.scaling.replicas is not None:
+        return view.scaling.replicas, "spec.scaling.replicas is set by hand; the balancer is off"
+    if view.pause is not None and view.pause.side == ALL and view.replicas is not None:
+        return view.replicas, f"paused ({view.pause.words})"
     return None
 
 
@@ -221,10 +235,11 @@ def _sized(
         bounds = f"bounds {view.scaling.min_replicas} to {view.scaling.max_replicas}"
         words += f", {wanted.replicas} wanted, {bounds}"
     count, words = _held(load, state, wish, words, current=current, seconds=seconds)
+    count, words = _paused(view, count, words)
     slow = max(load.rates.long, load.rates.short)
     return Wish(
         count=count,
-        least=view.scaling.min_replicas,
+        least=max(view.scaling.min_replicas, count if _keeps(view) else 0),
         reason=words,
         metrics=metrics,
         state=state,
@@ -249,6 +264,21 @@ def _held(
     if kept > wish and until is not None:
         words += f"; {wish} would do, {kept} held until {_clock(until)}"
     return kept, words
+
+
+def _paused(view: ServiceView, count: int, words: str) -> tuple[int, str]:
+    """What the people's pause leaves of the wish. Beyond the bounds nothing is kept."""
+    now_has = view.replicas
+    if view.pause is None or now_has is None:
+        return count, words
+    kept = max(count, now_has) if view.pause.side == IN else min(count, now_has)
+    kept = within(kept, view.scaling)
+    return kept, words if kept == count else f"{words}; {count} wanted, paused ({view.pause.words})"
+
+
+def _keeps(view: ServiceView) -> bool:
+    """Whether no GPU may be taken from it."""
+    return view.pause is not None and view.pause.side == IN
 
 
 def _clock(at: float) -> str:

@@ -126,7 +126,8 @@ class Children:
     """Everything of one service that the cluster holds.
 
     ``tuning_state``, ``balancer_state``: what was remembered of its tuning, and of its load, JSON;
-    empty for nothing.
+    empty for nothing. ``rival``: an autoscaler of somebody else's for its Deployment, by kind and
+    name; empty for none.
     """
 
     jobs: tuple[JobSeen, ...]
@@ -136,6 +137,7 @@ class Children:
     config_maps: tuple[ConfigMapSeen, ...] = ()
     tuning_state: str = ""
     balancer_state: str = ""
+    rival: str = ""
 
 
 def parse_time(text: str | None) -> datetime | None:

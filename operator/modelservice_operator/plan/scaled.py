@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelservice_operator.api.capacity import capacity_of
+from modelservice_operator.api.pausing import Pause
 from modelservice_operator.api.quantities import parse_quantity
 from modelservice_operator.api.service import ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec
@@ -10,6 +11,7 @@ from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
 from modelservice_operator.settings import Runtime
 
 from .observed import Children, PodSeen
+from .rivals import conflict
 from .service_plan import Plan
 
 
@@ -21,6 +23,7 @@ def scaled_view(
     children: Children,
     *,
     speed: float,
+    pause: Pause | None = None,
 ) -> ServiceView:
     """``speed``: measured ÷ profiled, of the pods that run."""
     profile = plan.serving.version.profile if plan and plan.serving else None
@@ -43,6 +46,8 @@ def scaled_view(
         gpus=many,
         uid=ref.uid,
         remembered=children.balancer_state,
+        pause=pause,
+        rival=conflict(spec, children, ref.name),
     )
 
 
