@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from .api.service import ServiceKey, ServiceRef
 from .drift.statistics import PodStatistics, Refused, Unheard
-from .fleet import Pool, ServiceView, Verdict
+from .fleet import ServiceView, Verdict
 from .load.gpus import Budgets
 from .load.reading import LoadReading
 from .plan.observed import PodSeen
@@ -36,8 +36,11 @@ class LoadPort(Protocol):
 class GpusPort(Protocol):
     """How many GPUs there are for services."""
 
-    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
-        """The budget of each pool; "not known" is one of the values, nothing is raised."""
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
+        """The budget of each pool that these services use, at ``now`` (POSIX seconds).
+
+        "Not known" is one of the values; nothing is raised.
+        """
 
 
 class ReplicasPort(Protocol):

@@ -80,9 +80,8 @@ class Rebalancer:
         if not views:
             self._telemetry.shared(Budgets())
             return
-        pools = {view.pool for view in views.values() if view.pool is not None}
         readings, budgets = await asyncio.gather(
-            self._load.read(views, now), self._gpus.read(pools, now)
+            self._load.read(views, now), self._gpus.read(views, now)
         )
         outcomes = plan_round(views, readings, states, budgets, now=now, settings=self._settings)
         for key, outcome in outcomes.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import operator_samples as samples
@@ -17,7 +17,7 @@ from reconcile_world import ScriptedClock, World
 from modelservice_operator.api import names
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import Fleet, Pool, ServiceView
+from modelservice_operator.fleet import Fleet, ServiceView
 from modelservice_operator.keeping import WRITES_A_ROUND, BalancerMemory
 from modelservice_operator.load.cold_start import ColdStart
 from modelservice_operator.load.forecast import Rates
@@ -214,9 +214,9 @@ class Steady:
 class NoGpus:
     """GpusPort of a cluster that has none."""
 
-    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
         """Nothing."""
-        del pools, now
+        del views, now
         return Budgets()
 
 

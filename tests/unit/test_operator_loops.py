@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import operator_samples as samples
@@ -16,7 +16,7 @@ from operator_samples import NOW
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import Fleet, Pool, ServiceView
+from modelservice_operator.fleet import Fleet, ServiceView
 from modelservice_operator.keeping import BalancerMemory
 from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
@@ -107,10 +107,10 @@ class ScriptedLoad:
 class NoGpus:
     """GpusPort of a cluster that has none."""
 
-    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
         """No pool is asked for."""
         assert now == NOW.timestamp()
-        assert not pools
+        assert not any(view.pool for view in views.values())
         return Budgets()
 
 
