@@ -97,6 +97,17 @@ def test_who_decides_is_said(spec: Mapping[str, Any], words: str) -> None:
     assert explain(service(spec=spec), Known()).splitlines()[1].endswith(words)
 
 
+def test_a_pause_and_a_second_owner_are_said() -> None:
+    found = service()
+    found["metadata"]["annotations"] = {"modelservice.dev/pause-scaling": "in"}
+    found["status"]["conditions"].append(
+        condition("Stalled", "True", "SecondOwner", "HorizontalPodAutoscaler web sets them too")
+    )
+    text = explain(found, Known())
+    assert text.splitlines()[1].endswith("; paused (annotation modelservice.dev/pause-scaling: in)")
+    assert "Stalled=True  SecondOwner: HorizontalPodAutoscaler web sets them too" in text
+
+
 def test_what_is_not_known_is_said_to_be_so() -> None:
     text = explain(service(status={}), Known())
     assert "no goal yet" in text

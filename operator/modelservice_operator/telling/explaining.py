@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelservice_operator.api.pausing import pause_of
 from modelservice_operator.api.service import ServiceKey
 
 from .figures import Known
 from .objects import condition, part, parts
 
 #: Conditions worth a line, whatever they say.
-_TOLD = ("Ready", "Tuned", "MetricsAvailable", "WithinBudget")
+_TOLD = ("Ready", "Tuned", "MetricsAvailable", "WithinBudget", "Stalled")
 
 
 def explain(service: Mapping[str, Any], known: Known) -> str:
@@ -41,7 +42,9 @@ def _replicas(replicas: Mapping[str, Any], service: Mapping[str, Any]) -> str:
     words = f"  replicas  {ready} ready of {desired} wanted"
     if part(service, "spec").get("suspend"):
         return f"{words}; suspended"
-    return words + _bounds(part(service, "spec", "scaling"))
+    pause = pause_of(part(service, "metadata", "annotations"))
+    words += _bounds(part(service, "spec", "scaling"))
+    return f"{words}; paused ({pause.words})" if pause else words
 
 
 def _bounds(scaling: Mapping[str, Any]) -> str:
