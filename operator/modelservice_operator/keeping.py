@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 class _Memory:
     """``replicas``: as the round at ``at`` has left them, infinitely long ago for none yet.
 
-    ``written``: what the ConfigMap holds; None for what has to be replaced.
+    ``written``: what the ConfigMap holds; None for what has to be replaced. ``looked_at``: when it
+    was last written, or found not worth it.
     """
 
     view: ServiceView
@@ -44,18 +45,25 @@ class _Memory:
     replicas: int | None = None
     written: BalancerState | None = None
     written_at: float = -math.inf
+    looked_at: float = -math.inf
 
     @property
     def is_taken(self) -> bool:
         """Whether a round of this process has made it what it is."""
         return math.isfinite(self.at)
 
-    def is_due(self, now: float) -> bool:
-        """Whether it is to be written now."""
-        age = now - self.written_at
-        if self.state == self.written or 0 <= age < LEAST_SECONDS or not self.is_taken:
+    def look(self, now: float) -> bool:
+        """Whether it is to be written now; to find that out costs a sort, so it is asked rarely."""
+        if not self.is_taken or 0 <= now - self.looked_at < LEAST_SECONDS:
             return False
-        return self.written is None or not age < MOST_SECONDS or outdates(self.state, self.written)
+        if self.state == self.written:
+            return False
+        if self.written is None or not now - self.written_at < MOST_SECONDS:
+            return True
+        if outdates(self.state, self.written):
+            return True
+        self.looked_at = now
+        return False
 
 
 class BalancerMemory:
@@ -88,8 +96,8 @@ class BalancerMemory:
     async def write_due(self, now: float) -> None:
         """Write some of those that are due, the longest unwritten first."""
         due = sorted(
-            (memory for memory in self._memories.values() if memory.is_due(now)),
-            key=lambda memory: memory.written_at,
+            (memory for memory in self._memories.values() if memory.look(now)),
+            key=lambda memory: memory.looked_at,
         )
         await self._write_all(due[:WRITES_A_ROUND], now, ended=False)
 
@@ -124,11 +132,11 @@ class BalancerMemory:
     async def _write(self, memory: _Memory, now: float, *, ended: bool) -> None:
         key, uid, state = memory.view.key, memory.view.uid, memory.state
         text = remembered_text(state, memory.view, memory.replicas, at=memory.at, ended=ended)
-        memory.written_at = now
+        memory.looked_at = now
         try:
             await self._objects.apply(balancer_state_config_map(key, uid, text), names.BALANCER)
         except UnavailableError as error:
             extra = {"namespace": key.namespace, "service": key.name}
             logger.warning("Keeping what the balancer has learned failed: %s", error, extra=extra)
             return
-        memory.written = state
+        memory.written, memory.written_at = state, now

@@ -51,8 +51,8 @@ def load(short: int, long: int, before: int, violations: int = 0) -> Load:
 
 def view(replicas: int = 4, **changes: Any) -> ServiceView:
     """The sample service with a uid."""
-    settings = {"capacity": CAPACITY, "uid": "uid-1", "replicas": replicas} | changes
-    return samples.view(**settings)
+    settings: dict[str, Any] = {"capacity": CAPACITY, "uid": "uid-1", "replicas": replicas}
+    return samples.view(**(settings | changes))
 
 
 def round_of(seen: ServiceView, reading: LoadReading, state: BalancerState, now: float) -> Outcome:
