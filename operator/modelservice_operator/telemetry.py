@@ -18,6 +18,7 @@ from .api.service import ServiceKey
 from .fleet import Pool, ServiceView, Verdict
 from .load.gpus import Budgets
 from .load.reading import Load, LoadReading
+from .load.sizing import trusted
 
 _LABELS = ("namespace", "name")
 
@@ -65,7 +66,8 @@ class OperatorTelemetry:
         self._desired = self._gauge("modelservice_replicas_desired", "Replicas wanted")
         self._ready = self._gauge("modelservice_replicas_ready", "Replicas that answer")
         self._known = self._gauge(
-            "modelservice_metrics_available", "Whether the load is known (1) or not (0)"
+            "modelservice_metrics_available",
+            "Whether the load of replicas that answer is known (1) or not (0)",
         )
         self._offered = self._gauge(
             "modelservice_offered_rows_per_second", "Offered load, where it is known"
@@ -131,13 +133,13 @@ class OperatorTelemetry:
         figures: dict[Gauge, float | None] = {
             self._desired: verdict.desired,
             self._ready: len(view.ready),
-            self._known: 1 if verdict.metrics_available else 0,
+            self._known: verdict.metrics_available,
             self._offered: load.rows_per_second if load else None,
             self._requests: load.requests if load else None,
             self._rejected: load.violations if load else None,
             self._expected: outlook.expected if outlook else None,
             self._planned: outlook.planned if outlook else None,
-            self._capacity: view.speed * capacity.of(1) if capacity else None,
+            self._capacity: trusted(view.speed) * capacity.of(1) if capacity else None,
         }
         for gauge, value in figures.items():
             _tell(gauge, (view.key.namespace, view.key.name), value)

@@ -232,6 +232,27 @@ def test_what_was_wished_meanwhile_is_not_known_so_the_present_is_held(
     assert (round_of(seen, load(10, 10, 10), kept, now + 15).replicas or 99) < replicas
 
 
+@over(st.lists(steps, min_size=2, max_size=20), st.integers(0, 19), st.lists(steps, max_size=20))
+def test_after_a_crash_nothing_goes_down_for_a_whole_hold(
+    before: list[tuple[LoadReading, int]], written: int, later: list[tuple[LoadReading, int]]
+) -> None:
+    """However long before the crash the text was written, and whatever came since."""
+    seen, now, state, text = view(), NOW_S, BalancerState(), ""
+    for number, (reading, seconds) in enumerate(before):
+        outcome = round_of(seen, reading, state, now)
+        seen, state = after(seen, outcome), outcome.state
+        if number == min(written, len(before) - 1):
+            text = text_of(state, seen, now, ended=False)
+        now += seconds
+    state, start = restored(text, seen, now), now
+    for reading, seconds in later:
+        if now - start >= hold_seconds(state.starts.seconds):
+            break
+        outcome = round_of(seen, reading, state, now)
+        assert outcome.verdict.desired >= (seen.replicas or 0)
+        seen, state, now = after(seen, outcome), outcome.state, now + seconds
+
+
 def test_a_break_without_a_change_holds_nothing_longer() -> None:
     state = replace(full_state(), hold=HoldWindow(((NOW_S - 5, 1),)), last_down=None)
     seen = view(8)

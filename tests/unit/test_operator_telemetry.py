@@ -85,6 +85,19 @@ def test_what_is_no_longer_known_has_no_series() -> None:
     assert told(telemetry, "rejected_requests_last_minute") is None
 
 
+def test_where_there_is_no_load_to_know_nobody_is_alarmed() -> None:
+    nothing = replace(VERDICT, metrics_available=None, metrics_reason="NoReplicas")
+    telemetry = telemetry_after(
+        (on_gpu(), LOAD, VERDICT), (samples.view(replicas=0), GONE, nothing)
+    )
+    assert told(telemetry, "metrics_available") is None
+
+
+def test_the_capacity_is_the_one_that_is_sized_with() -> None:
+    telemetry = telemetry_after((replace(on_gpu(), speed=7.0), LOAD, VERDICT))
+    assert told(telemetry, "capacity_rows_per_second") == 75
+
+
 def test_a_load_of_nothing_is_a_figure() -> None:
     idle = replace(LOAD, rates=Rates(short=0.0, long=0.0, before=0.0), requests=0.0, violations=0.0)
     verdict = replace(VERDICT, outlook=Outlook(expected=0.0, planned=0.0))
