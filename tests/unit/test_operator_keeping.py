@@ -14,6 +14,7 @@ from fake_cluster import FakeCluster
 from operator_samples import NOW
 from reconcile_world import ScriptedClock, World
 
+from modelservice_operator import keeping
 from modelservice_operator.api import names
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
@@ -286,6 +287,22 @@ def test_an_orderly_restart_prolongs_no_hold_and_shortens_none() -> None:
     assert second.replicas == 8
     second.turn(5)
     assert second.replicas == 4
+
+
+def test_an_end_waits_for_no_api_server_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keeping, "END_SECONDS", 0.01)
+    operator = Operator(new_cluster(), ScriptedClock())
+    operator.turn(1)
+
+    async def hang(manifest: Mapping[str, Any], manager: str) -> None:
+        del manifest, manager
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(operator.cluster, "apply", hang)
+    operator.end()
+    assert "could not be written in time" in caplog.text
 
 
 def test_after_a_crash_the_present_is_held_for_a_whole_window() -> None:

@@ -47,4 +47,7 @@ async def _by_kubeconfig(configuration: Configuration) -> str:
 
 
 def _own_namespace() -> str:
-    return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    try:
+        return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

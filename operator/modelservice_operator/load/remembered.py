@@ -22,24 +22,29 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from modelservice_operator.api.service import Decision
 from modelservice_operator.fleet import ServiceView
 from modelservice_runtime.contract.codec import ContractError, dumps, loads
 
 from .cold_start import LONGEST_SECONDS, REMEMBERED, ColdStart
+from .condensing import (
+    Row,
+    age_of,
+    ranks,
+    repeats,
+    rounded,
+    rows_of,
+    thinned_forecasts,
+    thinned_wishes,
+)
 from .error_budget import LEAST, MOST, ErrorBudget
 from .forecast import Shortfalls
 from .hold import HoldWindow
 from .replicas import FRESH_READINGS, BalancerState
 
 VERSION = 1
-#: Shortfalls are kept as so many of their quantiles. A multiple of ten, so that the one that the
-#: margin is made of is kept as it is.
-KEPT_SHORTFALLS = 60
-#: More wishes and forecasts than these (five minutes of rounds) are thinned, to the careful side.
-KEPT_STEPS = 64
 #: Clocks of two nodes may differ by as much.
 SKEW_SECONDS = 5.0
 #: What we write is far below these; what is above was not written by us.
@@ -47,9 +52,6 @@ MOST_CHARACTERS, MOST_ENTRIES, MOST_COUNT = 1 << 16, 2048, 20_000
 #: A change by these shares is worth a write.
 _FACTOR_SHARE, _MARGIN_SHARE = 0.05, 0.1
 _REASON_CHARACTERS = 4096
-_DIGITS = 6
-
-Row: TypeAlias = tuple[float, ...]
 
 
 class Restored(NamedTuple):
@@ -128,17 +130,17 @@ def remembered_text(
             at=at,
             ended=ended,
             replicas=replicas,
-            hold=_rows(_thinned_wishes(state.hold.wishes), at),
-            forecasts=_rows(_thinned_forecasts(state.shortfalls.made), at),
-            shortfalls=_rows([shorts[rank - 1] for rank in _ranks(len(shorts))], at),
+            hold=rows_of(thinned_wishes(state.hold.wishes), at),
+            forecasts=rows_of(thinned_forecasts(state.shortfalls.made), at),
+            shortfalls=rows_of([shorts[rank - 1] for rank in ranks(len(shorts))], at),
             shortfall_count=min(len(shorts), MOST_COUNT),
-            factor=_short(state.care.factor),
-            minutes=_rows(state.care.minutes, at),
-            starts=tuple(_short(seconds) for seconds in state.starts.seen),
+            factor=rounded(state.care.factor),
+            minutes=rows_of(state.care.minutes, at),
+            starts=tuple(rounded(seconds) for seconds in state.starts.seen),
             started=tuple(sorted(pod.removeprefix(prefix) for pod in state.started)),
             fresh=state.fresh,
-            down_age=_age(state.last_down, at),
-            unheard_age=_age(state.unheard_since, at),
+            down_age=age_of(state.last_down, at),
+            unheard_age=age_of(state.unheard_since, at),
             decided=_decided(state.decisions),
         )
     )
@@ -170,7 +172,7 @@ def restore(text: str, view: ServiceView, *, now: float, soon_seconds: float) ->
 def _state(kept: _Kept, view: ServiceView) -> BalancerState:
     at, prefix = kept.at, f"{view.key.name}-"
     times = [at - row[0] for row in kept.shortfalls]
-    counts = _repeats(kept.shortfall_count)
+    counts = repeats(kept.shortfall_count)
     shorts = [
         (time, row[1])
         for time, row, count in zip(times, kept.shortfalls, counts, strict=True)
@@ -217,7 +219,7 @@ def _plain_ok(kept: _Kept) -> Iterable[bool]:
     yield len(kept.starts) <= REMEMBERED and all(0 < s <= LONGEST_SECONDS for s in kept.starts)
     yield len(kept.started) <= MOST_ENTRIES
     yield 0 <= kept.shortfall_count <= MOST_COUNT
-    yield len(kept.shortfalls) == len(_ranks(kept.shortfall_count))
+    yield len(kept.shortfalls) == len(ranks(kept.shortfall_count))
     if kept.decided is not None:
         yield _ok(kept.decided.at) and kept.decided.at <= kept.at + SKEW_SECONDS
         yield min(kept.decided.before, kept.decided.after) >= 0
@@ -237,56 +239,6 @@ def _rows_ok(kept: _Kept) -> Iterable[bool]:
 
 def _ok(value: float) -> bool:
     return math.isfinite(value) and value >= 0
-
-
-def _ranks(count: int) -> list[int]:
-    """Which of so many ordered values are kept, from 1 on: all, or evenly spread ones."""
-    kept = min(count, KEPT_SHORTFALLS)
-    return [-(-number * count // kept) for number in range(1, kept + 1)]
-
-
-def _repeats(count: int) -> list[int]:
-    """For how many values each of those kept stands: for itself, and for those below it."""
-    return [after - before for before, after in itertools.pairwise([0, *_ranks(count)])]
-
-
-def _thinned_wishes(wishes: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Of two neighbours the larger wish and the later time: it is held longer, never shorter."""
-    *kept, last = wishes or [(0.0, 0)]
-    while len(kept) >= KEPT_STEPS:
-        pairs = [kept[start : start + 2] for start in range(0, len(kept), 2)]
-        kept = [(pair[-1][0], pair[0][1]) for pair in pairs]
-    return [*kept, last] if wishes else []
-
-
-def _thinned_forecasts(
-    made: Sequence[tuple[float, float, float]],
-) -> list[tuple[float, float, float]]:
-    """Of two neighbours the higher rate and the later forecast."""
-    kept = list(made)
-    while len(kept) > KEPT_STEPS:
-        pairs = [kept[start : start + 2] for start in range(0, len(kept), 2)]
-        kept = [(pair[-1][0], max(p[1] for p in pair), pair[-1][2]) for pair in pairs]
-    return kept
-
-
-def _rows(rows: Iterable[Sequence[float]], at: float) -> tuple[Row, ...]:
-    """Times as ages, figures rounded; what is no number is left out."""
-    finite = [row for row in rows if all(map(math.isfinite, row))]
-    return tuple((_old(row[0], at), *map(_short, row[1:])) for row in finite)
-
-
-def _age(time: float | None, at: float) -> float | None:
-    return None if time is None else _old(time, at)
-
-
-def _old(time: float, at: float) -> float:
-    """Rounded down to a tenth of a second: rather younger than older, never from the future."""
-    return max(0.0, math.floor((at - time) * 10) / 10)
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
 
 
 def _decided(decisions: Sequence[Decision]) -> _Decided | None:
