@@ -53,7 +53,8 @@ class ServiceView:
     share of the requests that may miss the goal. ``goal``: in words. ``replicas``: the
     Deployment's spec.replicas; None while there is no Deployment. ``pool``, ``gpus``: how many
     of it a replica holds; None and 0 where it holds none. ``rival``: who sets the replicas too, in
-    words, or empty.
+    words, or empty. ``uid``: of the object. ``remembered``: what the balancer has kept of it, JSON,
+    empty for nothing; it is asked for once in a process, so a new text alone makes no other view.
     """
 
     key: ServiceKey
@@ -68,6 +69,8 @@ class ServiceView:
     goal: str = ""
     pool: Pool | None = None
     gpus: int = 0
+    uid: str = ""
+    remembered: str = field(default="", compare=False)
     pause: Pause | None = None
     rival: str = ""
 
@@ -84,13 +87,21 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Rows a second when a replica asked for now is ready; ``planned``: with the margin."""
+
+    expected: float
+    planned: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the fleet loop last found for one service.
 
     ``metrics_available``: True fresh, False missing or stale (``metrics_reason`` and
     ``metrics_message`` say which), None not looked at yet. ``desired``: the count it wants.
     ``within_budget``: False where GPUs are missing (``budget_message`` says how many and why),
-    None for a service without GPUs.
+    None for a service without GPUs. ``outlook``: None where the load does not decide.
     """
 
     desired: int
@@ -102,6 +113,7 @@ class Verdict:
     within_budget: bool | None = None
     budget_reason: str = ""
     budget_message: str = ""
+    outlook: Outlook | None = None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from .api.service import ServiceKey, ServiceRef
 from .drift.statistics import PodStatistics, Refused, Unheard
-from .fleet import Pool, ServiceView, Verdict
+from .fleet import ServiceView, Verdict
 from .load.gpus import Budgets
 from .load.reading import LoadReading
 from .plan.observed import PodSeen
@@ -36,8 +36,11 @@ class LoadPort(Protocol):
 class GpusPort(Protocol):
     """How many GPUs there are for services."""
 
-    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
-        """The budget of each pool; "not known" is one of the values, nothing is raised."""
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
+        """The budget of each pool that these services use, at ``now`` (POSIX seconds).
+
+        "Not known" is one of the values; nothing is raised.
+        """
 
 
 class ReplicasPort(Protocol):
@@ -45,6 +48,16 @@ class ReplicasPort(Protocol):
 
     async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
         """Apply ``replicas`` to the service's Deployment, as the balancer's field manager."""
+
+
+class AppliesPort(Protocol):
+    """Where the balancer keeps what it has learned."""
+
+    async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
+        """Server-side apply, forcing the fields that we own.
+
+        Errors: ``UnavailableError``.
+        """
 
 
 class ClusterPort(Protocol):
@@ -90,6 +103,26 @@ class ClusterPort(Protocol):
         """The entries of one Secret, or None where there is none."""
 
 
+class ServicesPort(Protocol):
+    """ModelServices as the commands read them. Errors: ``UnavailableError``."""
+
+    async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
+        """The ModelService, or None where there is none."""
+
+    async def read_services(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every ModelService of the namespace; ``""``: of all."""
+
+
+class FiguresPort(Protocol):
+    """The operator's own figures, from outside of it."""
+
+    async def read(self) -> str:
+        """The text of its /metrics.
+
+        Errors: ``UnavailableError``.
+        """
+
+
 class KeysPort(Protocol):
     """The keys of Triton's closed APIs."""
 
@@ -133,6 +166,9 @@ class FleetTelemetry(Protocol):
 
     def observed(self, view: ServiceView, reading: LoadReading | None, verdict: Verdict) -> None:
         """What one round found for one service."""
+
+    def shared(self, budgets: Budgets) -> None:
+        """How many GPUs there are for services."""
 
     def forget(self, key: ServiceKey) -> None:
         """The service is gone: its series go too."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from .api.errors import UnavailableError
 from .api.service import ServiceKey
 from .fleet import Fleet, ServiceView
+from .keeping import BalancerMemory
 from .load.balance import Outcome, plan_round
-from .load.replicas import BalancerState
+from .load.gpus import Budgets
 from .ports import Clock, FleetTelemetry, GpusPort, LoadPort, ReplicasPort
 from .settings import BalancerSettings
 
@@ -38,6 +39,7 @@ class Rebalancer:
         settings: BalancerSettings,
         mark_dirty: Callable[[ServiceKey], None],
         telemetry: FleetTelemetry,
+        memory: BalancerMemory,
     ) -> None:
         self._fleet = fleet
         self._load = load
@@ -47,44 +49,56 @@ class Rebalancer:
         self._settings = settings
         self._mark_dirty = mark_dirty
         self._telemetry = telemetry
-        self._states: dict[ServiceKey, BalancerState] = {}
+        self._memory = memory
+        #: Services that there are figures of, whether anything could be done about them or not.
+        self._told: set[ServiceKey] = set()
 
     async def run_forever(self) -> None:
-        """Ends only by cancellation."""
-        while True:
-            try:
-                await self.round()
-            except Exception:
-                logger.exception("A round over the fleet failed")
-            self._telemetry.beat("fleet")
-            await _wait(self._fleet.changed, self._settings.interval_seconds)
-            await asyncio.sleep(SETTLE_SECONDS)
+        """Ends only by cancellation, and then writes down what it has learned."""
+        try:
+            while True:
+                await self._turn()
+        finally:
+            await self._memory.end()
+
+    async def _turn(self) -> None:
+        try:
+            await self.round()
+        except Exception:
+            logger.exception("A round over the fleet failed")
+        self._telemetry.beat("fleet")
+        await _wait(self._fleet.changed, self._settings.interval_seconds)
+        await asyncio.sleep(SETTLE_SECONDS)
 
     async def round(self) -> None:
         """Look at every service once."""
         self._fleet.changed.clear()
         views = self._fleet.snapshot()
-        self._forget(views)
-        if not views:
-            return
         now = self._clock.now().timestamp()
-        pools = {view.pool for view in views.values() if view.pool is not None}
+        self._forget(views)
+        states = self._memory.states(views, now)
+        if not views:
+            self._telemetry.shared(Budgets())
+            return
         readings, budgets = await asyncio.gather(
-            self._load.read(views, now), self._gpus.read(pools, now)
+            self._load.read(views, now), self._gpus.read(views, now)
         )
-        outcomes = plan_round(
-            views, readings, self._states, budgets, now=now, settings=self._settings
-        )
+        outcomes = plan_round(views, readings, states, budgets, now=now, settings=self._settings)
         for key, outcome in outcomes.items():
-            await self._enforce(key, views[key], outcome)
+            await self._enforce(key, views[key], outcome, now)
+            self._told.add(key)
             self._telemetry.observed(views[key], readings.get(key), outcome.verdict)
+        self._telemetry.shared(budgets)
+        await self._memory.write_due(now)
 
     def _forget(self, views: Mapping[ServiceKey, ServiceView]) -> None:
-        for key in set(self._states) - set(views):
-            del self._states[key]
+        for key in self._told - set(views):
+            self._told.discard(key)
             self._telemetry.forget(key)
 
-    async def _enforce(self, key: ServiceKey, view: ServiceView, outcome: Outcome) -> None:
+    async def _enforce(
+        self, key: ServiceKey, view: ServiceView, outcome: Outcome, now: float
+    ) -> None:
         extra = {"namespace": key.namespace, "service": key.name}
         if outcome.replicas is not None:
             try:
@@ -94,7 +108,8 @@ class Rebalancer:
                 return  # the state stays as it was: the next round decides again
             words = outcome.verdict.reason
             logger.info("%s → %s: %s", view.replicas, outcome.replicas, words, extra=extra)
-        self._states[key] = outcome.state
+        count = view.replicas if outcome.replicas is None else outcome.replicas
+        self._memory.take(view, outcome.state, count, now)
         before = self._fleet.verdicts.get(key)
         self._fleet.verdicts[key] = outcome.verdict
         if before is None or _shown(before) != _shown(outcome.verdict):

@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import operator_samples as samples
 import pytest
 
 from modelservice_operator.adapters.gpus import READ_SECONDS, ClusterBudgets, parse_cluster
+from modelservice_operator.api import names
 from modelservice_operator.api.errors import UnavailableError
+from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.fleet import Pool
 from modelservice_operator.load.gpus import budgets
 
 GPU = "nvidia.com/gpu"
 POOL = Pool(GPU)
+KNOWN = ServiceKey("team", "known")
+VIEWS = {KNOWN: samples.view(key=KNOWN, pool=POOL, gpus=1)}
 
 
 def node(name: str, gpus: object, *, ready: bool = True, **more: Any) -> dict[str, Any]:
@@ -28,8 +33,8 @@ def node(name: str, gpus: object, *, ready: bool = True, **more: Any) -> dict[st
     }
 
 
-def pod(gpus: str, where: str = "a", *, ours: bool = False, **more: Any) -> dict[str, Any]:
-    labels = {"app.kubernetes.io/component": "serving"} if ours else {}
+def pod(gpus: str, where: str = "a", *, serves: str = "", **more: Any) -> dict[str, Any]:
+    labels = names.labels(serves, names.SERVING) if serves else {}
     container = {"resources": {"limits": {GPU: gpus}}}
     return {
         "metadata": {"name": "p", "namespace": more.pop("namespace", "team"), "labels": labels},
@@ -51,13 +56,26 @@ def usable(
 ) -> int | None:
     seen = parse_cluster(nodes, pods or [], [], {GPU})
     limits = {} if limit is None else {GPU: limit}
-    return budgets(seen, {pool}, limits).pools[pool].usable
+    return budgets(seen, {pool}, limits, {KNOWN}).pools[pool].usable
 
 
 def test_what_nodes_have_less_what_others_hold() -> None:
     nodes = [node("a", "8"), node("b", "4")]
-    pods = [pod("2"), pod("3", "b", ours=True), pod("1", "b", phase="Succeeded")]
+    pods = [pod("2"), pod("3", "b", serves="known"), pod("1", "b", phase="Succeeded")]
     assert usable(nodes, pods) == 10
+
+
+def test_a_service_that_is_not_known_yet_keeps_what_it_holds() -> None:
+    """As after a start of the operator, whose first rounds know of some services only."""
+    nodes = [node("a", "8"), node("b", "4")]
+    pods = [
+        pod("3", "b", serves="known"),
+        pod("5", serves="late"),
+        pod("1", serves="late", phase="Failed"),
+    ]
+    assert usable(nodes, pods) == 7
+    assert usable(nodes, pods, limit=6) == 1
+    assert usable(nodes, [*pods, pod("2", serves="later")], limit=6) == 0
 
 
 def test_the_operator_s_limit_is_the_most() -> None:
@@ -89,7 +107,7 @@ def test_the_strictest_quota_of_a_namespace_counts_less_what_others_hold_there()
         quota("other", pods="3"),
     ]
     seen = parse_cluster([node("a", "8")], [pod("1"), pod("1", namespace="other")], quotas, {GPU})
-    found = budgets(seen, {POOL}, {})
+    found = budgets(seen, {POOL}, {}, {KNOWN})
     assert {key: value.usable for key, value in found.namespaces.items()} == {(POOL, "team"): 3}
 
 
@@ -121,12 +139,12 @@ def test_it_is_read_now_and_then_and_only_where_somebody_asks_for_gpus() -> None
     reader = ClusterBudgets(lists, {})
 
     async def run() -> None:
-        assert (await reader.read(set(), 0.0)).pools == {}
+        assert (await reader.read({KNOWN: samples.view()}, 0.0)).pools == {}
         assert lists.asked == 0
         for now in (0.0, 5.0, READ_SECONDS, READ_SECONDS + 1):
-            assert (await reader.read({POOL}, now)).pools[POOL].usable == 8
+            assert (await reader.read(VIEWS, now)).pools[POOL].usable == 8
         assert lists.asked == 6
-        assert (await reader.read({POOL}, 1.0)).pools[POOL].usable == 8  # the clock went back
+        assert (await reader.read(VIEWS, 1.0)).pools[POOL].usable == 8  # the clock went back
 
     asyncio.run(run())
 
@@ -139,11 +157,11 @@ def test_what_cannot_be_read_is_not_known_and_asked_again(answer: object) -> Non
     reader = ClusterBudgets(lists, {})
 
     async def run() -> None:
-        found = (await reader.read({POOL}, 0.0)).pools[POOL]
+        found = (await reader.read(VIEWS, 0.0)).pools[POOL]
         assert found.usable is None
         assert "could not be read" in found.why
         lists.answers = ANSWERS
-        assert (await reader.read({POOL}, 1.0)).pools[POOL].usable == 8
+        assert (await reader.read(VIEWS, 1.0)).pools[POOL].usable == 8
 
     asyncio.run(run())
 
@@ -158,7 +176,7 @@ def test_where_nodes_may_not_be_seen_the_operator_s_limit_is_what_there_is(
             "/api/v1/namespaces/team/resourcequotas": [quota("team", **{f"requests.{GPU}": "6"})],
         }
     )
-    found = asyncio.run(ClusterBudgets(lists, limits, ["team"]).read({POOL}, 0.0))
+    found = asyncio.run(ClusterBudgets(lists, limits, ["team"]).read(VIEWS, 0.0))
     assert found.pools[POOL].usable == usable
     assert ("balancer.gpus says nothing" in found.pools[POOL].why) == (usable is None)
     assert found.namespaces[POOL, "team"].usable == 4

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import operator_samples as samples
 import pytest
+from fake_cluster import FakeCluster
 from operator_samples import NOW
 
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import Fleet, Pool, ServiceView
+from modelservice_operator.fleet import Fleet, ServiceView
+from modelservice_operator.keeping import BalancerMemory
 from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.reading import Load, LoadReading, NoData
@@ -105,10 +107,10 @@ class ScriptedLoad:
 class NoGpus:
     """GpusPort of a cluster that has none."""
 
-    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
         """No pool is asked for."""
         assert now == NOW.timestamp()
-        assert not pools
+        assert not any(view.pool for view in views.values())
         return Budgets()
 
 
@@ -142,6 +144,7 @@ class Round:
         self.fleet.publish(samples.view())
         self.load = ScriptedLoad(reading)
         self.replicas = Replicas()
+        self.cluster = FakeCluster(NOW)
         self.dirty: list[ServiceKey] = []
         self.telemetry = OperatorTelemetry(limit_seconds=60)
         self.rebalancer = Rebalancer(
@@ -153,6 +156,7 @@ class Round:
             settings=BalancerSettings(),
             mark_dirty=self.dirty.append,
             telemetry=self.telemetry,
+            memory=BalancerMemory(self.cluster, soon_seconds=45),
         )
 
     def run(self) -> None:
@@ -205,6 +209,18 @@ def test_a_gone_service_leaves_no_series_behind() -> None:
     fleet.fleet.forget(KEY)
     fleet.run()
     assert registry.get_sample_value("modelservice_replicas_desired", labels) is None
+
+
+def test_a_service_that_nothing_could_be_done_about_leaves_no_series_either() -> None:
+    fleet = Round(LOADED)
+    fleet.replicas.broken = {KEY}
+    fleet.run()
+    labels = {"namespace": "demo", "name": "tiny"}
+    registry = fleet.telemetry.registry
+    assert registry.get_sample_value("modelservice_planned_rows_per_second", labels) is not None
+    fleet.fleet.forget(KEY)
+    fleet.run()
+    assert registry.get_sample_value("modelservice_planned_rows_per_second", labels) is None
 
 
 def test_a_loop_that_stops_turning_is_late() -> None:

@@ -76,6 +76,15 @@ class KubernetesCluster:
         metas = [item["metadata"] for body in bodies for item in _json(body).get("items", ())]
         return [ServiceKey(meta["namespace"], meta["name"]) for meta in metas]
 
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> bytes | None:
+        """What is at a path, None where nothing is.
+
+        Raises:
+            UnavailableError: it could not be read; the message has the server's words.
+        """
+        status, body = await self._call("GET", path, query=query)
+        return None if status == _NOT_FOUND else body
+
     async def list_all(self, path: str) -> list[Mapping[str, Any]]:
         """The items at a path of the whole cluster, page by page, as the API server has them."""
         items: list[Mapping[str, Any]] = []

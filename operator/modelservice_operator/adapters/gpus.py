@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from modelservice_operator.api import names
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.quantities import parse_quantity
-from modelservice_operator.fleet import Pool
+from modelservice_operator.api.service import ServiceKey
+from modelservice_operator.fleet import ServiceView
 from modelservice_operator.load.gpus import (
     Budgets,
     ClusterGpus,
@@ -49,14 +50,15 @@ class ClusterBudgets:
         self._seen: ClusterGpus | None = None
         self._read_at = 0.0
 
-    async def read(self, pools: Collection[Pool], now: float) -> Budgets:
-        """What services may hold of each pool. Never raises: not known is a value."""
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
+        """What these services may hold of each pool. Never raises: not known is a value."""
+        pools = {view.pool for view in views.values() if view.pool is not None}
         if not pools:
             return Budgets()
         if self._seen is None or self._seen.trouble or not 0 <= now - self._read_at < READ_SECONDS:
             resources = {pool.resource for pool in pools}
             self._seen, self._read_at = await self._look(resources), now
-        return budgets(self._seen, pools, self._limits)
+        return budgets(self._seen, pools, self._limits, views.keys())
 
     async def _look(self, resources: Collection[str]) -> ClusterGpus:
         try:
@@ -114,9 +116,14 @@ def _holder(item: Mapping[str, Any], resources: Collection[str]) -> HolderSeen |
     return HolderSeen(
         namespace=item["metadata"]["namespace"],
         node=item["spec"].get("nodeName", ""),
-        ours=labels.get(names.COMPONENT_LABEL) == names.SERVING,
+        service=_served(item["metadata"]["namespace"], labels),
         holds=holds,
     )
+
+
+def _served(namespace: str, labels: Mapping[str, str]) -> ServiceKey | None:
+    serves = labels.get(names.COMPONENT_LABEL) == names.SERVING and names.NAME_LABEL in labels
+    return ServiceKey(namespace, labels[names.NAME_LABEL]) if serves else None
 
 
 def _quota(item: Mapping[str, Any], resources: Collection[str]) -> QuotaSeen:

@@ -38,6 +38,7 @@ BUILD = "build"
 TUNE = "tune"
 SERVING = "serving"
 STATE = "state"
+BALANCING = "balancing"
 STATE_FILE = "state.json"
 
 #: Digits of a key in a name. The longest is a host name, of a pod of a build's Job: 40 characters
@@ -73,6 +74,11 @@ def admin_secret(name: str, key: str) -> str:
 def tuning_state(name: str) -> str:
     """Name of the ConfigMap with what is remembered of a running service's tuning."""
     return f"{name}-tuning"
+
+
+def balancer_state(name: str) -> str:
+    """Name of the ConfigMap with what the balancer has learned of a service."""
+    return f"{name}-balancing"
 
 
 def labels(name: str, component: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from modelservice_operator.api.service import Decision, ServiceKey
-from modelservice_operator.fleet import Pool, ServiceView, Verdict
+from modelservice_operator.fleet import Outlook, Pool, ServiceView, Verdict
 from modelservice_operator.settings import BalancerSettings
 
 from .budget import Budget
@@ -300,12 +300,18 @@ def _outcome(view: ServiceView, wish: Wish, target: _Target, free: _Free, now: f
         within_budget=target.within,
         budget_reason=target.reason,
         budget_message=target.message,
+        outlook=_outlook(wish),
     )
     return Outcome(
         verdict=verdict,
         replicas=count if changes and not advises(view) else None,
         state=state,
     )
+
+
+def _outlook(wish: Wish) -> Outlook | None:
+    demand = wish.demand
+    return Outlook(expected=demand.expected, planned=demand.planned) if demand else None
 
 
 def _step_down(current: int, target: int, state: BalancerState, now: float) -> int:

@@ -85,7 +85,7 @@ class Wish:
 
     ``count``: the wish, the hold included; ``least``: what it must have. ``elastic``: it may be
     given less than the wish, and GPUs may be taken from it. ``utility``: what so many replicas
-    are worth, 0 … 1.
+    are worth, 0 … 1. ``demand``: what the wish comes from, None where the load does not decide.
     """
 
     count: int
@@ -95,6 +95,7 @@ class Wish:
     state: BalancerState
     elastic: bool = False
     utility: Callable[[int], float] | None = None
+    demand: Demand | None = None
 
 
 def advises(view: ServiceView) -> bool:
@@ -244,6 +245,7 @@ def _sized(
         state=state,
         elastic=True,
         utility=worth(demand, capacity, slow=slow, spread=spread, speed=view.speed),
+        demand=demand,
     )
 
 

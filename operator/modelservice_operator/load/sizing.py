@@ -40,7 +40,7 @@ class Size:
 
 def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch: int) -> Size:
     """``speed``: measured ÷ profiled; ``ready``: replicas that answer; ``batch``: their largest."""
-    speed = max(SPEEDS[0], min(speed, SPEEDS[1]))
+    speed = trusted(speed)
     for_load = capacity.replicas_for(demand.planned / speed)
     each = f"capacity {figure(speed * capacity.of(1))} rows/s each"
     load = f"{figure(demand.planned)} rows/s expected in {demand.lead_seconds:.0f} s, {each}"
@@ -53,6 +53,11 @@ def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch:
         return Size(replicas=for_load, words=load)
     queue = f"{demand.pending:.0f} requests wait"
     return Size(replicas=for_queue, words=f"{load}; {queue}")
+
+
+def trusted(speed: float) -> float:
+    """As much of a correction as is believed."""
+    return max(SPEEDS[0], min(speed, SPEEDS[1]))
 
 
 def figure(value: float) -> str:

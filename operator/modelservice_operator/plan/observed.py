@@ -125,8 +125,9 @@ class ConfigMapSeen:
 class Children:
     """Everything of one service that the cluster holds.
 
-    ``tuning_state``: what was remembered of its tuning, JSON; empty for nothing. ``rival``: an
-    autoscaler of somebody else's for its Deployment, by kind and name; empty for none.
+    ``tuning_state``, ``balancer_state``: what was remembered of its tuning, and of its load, JSON;
+    empty for nothing. ``rival``: an autoscaler of somebody else's for its Deployment, by kind and
+    name; empty for none.
     """
 
     jobs: tuple[JobSeen, ...]
@@ -135,6 +136,7 @@ class Children:
     pods: tuple[PodSeen, ...]
     config_maps: tuple[ConfigMapSeen, ...] = ()
     tuning_state: str = ""
+    balancer_state: str = ""
     rival: str = ""
 
 
@@ -163,7 +165,8 @@ def parse_children(
         deployment=next((parse_deployment(item) for item in deployments), None),
         pods=tuple(pod for pod in seen_pods if pod.component == names.SERVING),
         config_maps=tuple(_config_map(item) for item in maps),
-        tuning_state=next(filter(None, (_tuning_state(item) for item in maps)), ""),
+        tuning_state=next(filter(None, (_state(item, names.STATE) for item in maps)), ""),
+        balancer_state=next(filter(None, (_state(item, names.BALANCING) for item in maps)), ""),
     )
 
 
@@ -190,9 +193,9 @@ def _config_map(item: Mapping[str, Any]) -> ConfigMapSeen:
     )
 
 
-def _tuning_state(item: Mapping[str, Any]) -> str:
+def _state(item: Mapping[str, Any], wanted: str) -> str:
     kind = item["metadata"].get("labels", {}).get(names.KIND_LABEL)
-    return str((item.get("data") or {}).get(names.STATE_FILE, "")) if kind == names.STATE else ""
+    return str((item.get("data") or {}).get(names.STATE_FILE, "")) if kind == wanted else ""
 
 
 def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:

@@ -44,6 +44,8 @@ def scaled_view(
         goal=f"p{objective.percentile:g} ≤ {objective.milliseconds:g} ms",
         pool=Pool(resource, selector) if many else None,
         gpus=many,
+        uid=ref.uid,
+        remembered=children.balancer_state,
         pause=pause,
         rival=conflict(spec, children, ref.name),
     )
