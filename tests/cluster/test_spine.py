@@ -136,7 +136,9 @@ def test_losing_prometheus_under_constant_load_moves_no_replica(
             "the time without Prometheus",
         )
     assert service.deployment()["spec"]["replicas"] == before
-    assert service.condition("MetricsAvailable")["status"] == "True"
+    lost = service.condition("MetricsAvailable")
+    assert lost["status"] == "False"
+    assert "on which none is taken away" in lost["message"]
     assert service.condition("Ready")["status"] == "True"
     assert traffic.failures == []
     prometheus.scale(1)

@@ -165,6 +165,31 @@ def test_not_heard_of_every_replica_may_grow_but_not_shrink() -> None:
     assert "not every replica was heard of" in held.verdict.reason
 
 
+def test_what_only_the_replicas_say_may_grow_but_not_shrink() -> None:
+    """Prometheus is gone; it counts as such, and after it comes back three readings are needed."""
+    asked = {"source": "the replicas themselves", "instead_of": GONE}
+    assert decided(load(300, **asked), settled(1), replicas=4).replicas == 8
+    low = decided(load(10, **asked), settled(1), replicas=4)
+    assert low.replicas is None
+    assert "held: no answer" in low.verdict.reason
+    assert (low.verdict.metrics_available, low.verdict.metrics_reason) == (
+        False,
+        "PrometheusUnreachable",
+    )
+    assert "none is taken away" in low.verdict.metrics_message
+    again = decided(load(10), low.state, now=NOW_S + STEP, replicas=4)
+    assert again.replicas is None
+    assert "3 times" in again.verdict.reason
+
+
+@pytest.mark.parametrize("unsure", [{"complete": False}, {"instead_of": GONE}])
+def test_of_what_is_not_surely_known_no_gpu_is_taken(unsure: dict[str, object]) -> None:
+    views = fleet(on_gpu("low", 4), on_gpu("high", 1, scaling=ranked(9)))
+    loads = {"low": load(10, **unsure), "high": load(300)}
+    found = round_of(views, loads, 5)
+    assert [item.replicas for item in found.values()] == [None, None]
+
+
 def test_before_there_is_a_profile_the_count_is_kept_within_its_bounds() -> None:
     outcome = decided(load(1000), capacity=None)
     assert outcome.replicas is None
@@ -325,7 +350,12 @@ def test_a_budget_that_shrinks_below_what_runs_takes_down_to_the_minima() -> Non
 # --- what holds whatever comes ----------------------------------------------------------------
 
 rates = st.floats(min_value=0, max_value=1e6)
-readings = st.one_of(rates.map(load), st.just(GONE), rates.map(lambda r: load(r, complete=False)))
+readings = st.one_of(
+    rates.map(load),
+    st.just(GONE),
+    rates.map(lambda rate: load(rate, complete=False)),
+    rates.map(lambda rate: load(rate, instead_of=GONE)),
+)
 
 
 @over(rates, st.integers(1, 50), st.integers(1, 50), st.integers(0, 60))
@@ -374,6 +404,8 @@ def test_never_above_the_budget_never_below_the_minimum_never_down_while_blind(
             assert 1 <= counts[name] <= 8
             if isinstance(reading, NoData):
                 assert counts[name] == before[name]
+            elif not reading.firm:
+                assert counts[name] >= before[name]
             if outcome.replicas is not None:
                 assert outcome.verdict.decisions[-1].after == counts[name]
                 assert outcome.verdict.decisions[-1].reason

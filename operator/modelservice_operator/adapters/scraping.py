@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -160,8 +161,10 @@ class LoadSources:
 
 def _better(first: LoadReading, second: LoadReading) -> LoadReading:
     """What is known; where neither knows, both say why."""
-    if not isinstance(second, NoData) or not isinstance(first, NoData):
-        return second
+    if not isinstance(first, NoData):
+        return first
+    if not isinstance(second, NoData):
+        return replace(second, instead_of=first)
     return NoData(
         reason=first.reason,
         message=f"{first.message}, and {second.message}",

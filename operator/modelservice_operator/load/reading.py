@@ -17,29 +17,6 @@ PROMETHEUS, SCRAPE = "Prometheus", "the replicas themselves"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """Offered load of all replicas together.
-
-    ``rates``: rows a second. ``pending``: requests that wait. ``requests``, ``violations``: of the
-    last minute; of those that missed the goal only the refused ones are counted by Triton.
-    ``complete``: every ready replica was heard of; else it is a lower bound. ``source``: who told.
-    """
-
-    rates: Rates
-    pending: float
-    requests: float
-    violations: float
-    age_seconds: float
-    complete: bool
-    source: str = PROMETHEUS
-
-    @property
-    def rows_per_second(self) -> float:
-        """Now: the mean of the last quarter of a minute."""
-        return self.rates.short
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoData:
     """The load is not known. ``reason`` is CamelCase, ``message`` words.
 
@@ -49,6 +26,36 @@ class NoData:
     reason: str
     message: str
     young: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Offered load of all replicas together.
+
+    ``rates``: rows a second. ``pending``: requests that wait. ``requests``, ``violations``: of the
+    last minute; of those that missed the goal only the refused ones are counted by Triton.
+    ``complete``: every ready replica was heard of; else it is a lower bound. ``source``: who told;
+    ``instead_of``: why not Prometheus, None where it did.
+    """
+
+    rates: Rates
+    pending: float
+    requests: float
+    violations: float
+    age_seconds: float
+    complete: bool
+    source: str = PROMETHEUS
+    instead_of: NoData | None = None
+
+    @property
+    def firm(self) -> bool:
+        """Whether replicas may be taken away on it."""
+        return self.complete and self.instead_of is None
+
+    @property
+    def rows_per_second(self) -> float:
+        """Now: the mean of the last quarter of a minute."""
+        return self.rates.short
 
 
 LoadReading: TypeAlias = Load | NoData

@@ -10,6 +10,8 @@ paused altogether           as now, bounds or not                   off
 no Deployment yet           minReplicas                             waits
 no profile that can be used as now, within the bounds               waits
 load not known              as now, within the bounds               holds
+load not from Prometheus,
+or not of every replica     as now, or more                         holds or up
 load above the capacity     as many as it takes, at once            up
 load below it               the largest wish of the hold window     down, at most half
 ==========================  ======================================  ======================
@@ -129,7 +131,7 @@ def _unheard(
     view: ServiceView, reading: LoadReading, state: BalancerState, now: float
 ) -> BalancerState:
     """Remember since when nothing was heard of replicas that answer."""
-    if isinstance(reading, Load):
+    if isinstance(reading, Load) and reading.instead_of is None:
         return replace(state, unheard_since=None)
     if not view.ready:
         return replace(state, unheard_since=None, fresh=0)
@@ -154,15 +156,19 @@ def _metrics(
     now: float,
     settings: BalancerSettings,
 ) -> Metrics:
+    # No figure: it changes every round, and status would show one of long ago. See /metrics.
     if isinstance(reading, Load):
-        # No figure: it changes every round, and status would show one of long ago. See /metrics.
         words = "of every replica" if reading.complete else "of some replicas, so as a lower bound"
         message = f"the load is known {words}, from {reading.source}"
-        return Metrics(available=True, reason="LoadKnown", message=message)
+        if reading.instead_of is None:
+            return Metrics(available=True, reason="LoadKnown", message=message)
+        message = f"{reading.instead_of.message}; {message}, on which none is taken away"
+        reading = reading.instead_of
+    else:
+        message = f"{reading.message}; the replica count is held"
     if not view.ready:
         message = "no replica answers, so there is no load to read"
         return Metrics(available=None, reason="NoReplicas", message=message)
-    message = f"{reading.message}; the replica count is held"
     since = state.unheard_since
     if reading.young and since is not None and now - since < settings.metrics_stale_seconds:
         return Metrics(available=None, reason="NotScrapedYet", message=message)
@@ -211,7 +217,7 @@ def _sized(
     forecast = expected(load.rates, lead)
     state = replace(
         state,
-        fresh=min(FRESH_READINGS, state.fresh + 1),
+        fresh=0 if load.instead_of else min(FRESH_READINGS, state.fresh + 1),
         shortfalls=state.shortfalls.add(now, load.rates.short, forecast, lead),
         care=state.care.add(now, load.requests, load.violations, allowed=view.allowed),
     )
@@ -239,7 +245,7 @@ def _sized(
     slow = max(load.rates.long, load.rates.short)
     return Wish(
         count=count,
-        least=max(view.scaling.min_replicas, count if _keeps(view) else 0),
+        least=max(view.scaling.min_replicas, min(count, current) if _keeps(view, load) else 0),
         reason=words,
         metrics=metrics,
         state=state,
@@ -255,6 +261,8 @@ def _held(
     """The wish, or what is kept beyond it, and why."""
     if wish >= current:
         return wish, words
+    if load.instead_of is not None:
+        return current, f"{words}; held: {load.instead_of.message}"
     if not load.complete:
         return current, f"{words}; held: not every replica was heard of"
     if state.fresh < FRESH_READINGS:
@@ -276,9 +284,9 @@ def _paused(view: ServiceView, count: int, words: str) -> tuple[int, str]:
     return kept, words if kept == count else f"{words}; {count} wanted, paused ({view.pause.words})"
 
 
-def _keeps(view: ServiceView) -> bool:
+def _keeps(view: ServiceView, load: Load) -> bool:
     """Whether no GPU may be taken from it."""
-    return view.pause is not None and view.pause.side == IN
+    return not load.firm or (view.pause is not None and view.pause.side == IN)
 
 
 def _clock(at: float) -> str:
