@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import minimize
@@ -86,6 +87,7 @@ def utility(rate: float, replicas: float, model: ModelOf) -> float:
     return below + share * (above - below)
 
 
+@lru_cache(maxsize=4096)
 def _utility(rate: float, replicas: int, model: ModelOf) -> float:
     each = 1.0 / model.full
     load = rate * each / replicas

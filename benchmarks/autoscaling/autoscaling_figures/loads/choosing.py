@@ -9,12 +9,12 @@ import numpy as np
 from autoscaling_figures.simulator.arrivals import Trace
 
 #: Of each series the busiest part of this length.
-WINDOW = 4 * 3600.0
+WINDOW = 3 * 3600.0
 #: What a mix of services is replayed for, from its beginning.
 MIX_SECONDS = 6 * 3600.0
 MIX_SERVICES = 5
 #: Of a file with many series those that change most.
-SERIES_OF_A_FILE = 4
+SERIES_OF_A_FILE = 3
 #: More above the mean is a service to be started for each request, which is not this balancer's.
 MOST_PEAK = 20.0
 #: Fewer a minute are noise, once made large.

@@ -159,6 +159,7 @@ class Service:
             self._chance,
             self._next,
             last,
+            self.model.pooled,
             ready,
             self._queue,
             self._head,
