@@ -63,6 +63,10 @@ class Product:
         """What is kept on the object survives, the rest does not."""
         self.states = {key: kept(state) for key, state in self.states.items()}
 
+    def forget_readings(self) -> None:
+        """The next decision reads everything anew."""
+        self._readings.clear()
+
     def _view(self, seen: Seen, gpus: int | None) -> ServiceView:
         service = seen.service
         return ServiceView(

@@ -63,13 +63,18 @@ def run(
     faults: tuple[Fault, ...] = (),
     begins: float | None = None,
     first: int = 0,
+    most: int = 0,
 ) -> Run:
-    """From start to end; ``first``: replicas at the beginning, by default what they take."""
+    """From start to end.
+
+    ``first``: replicas at the beginning, by default what they take; ``most``: at any time, likewise.
+    """
+    most = most or case.most
     service = Service(
         case.trace.name,
         case.model,
         arrivals(case.trace, case.seed),
-        most=2 * case.most + 8,
+        most=2 * most + 8,
         seed=case.seed,
     )
     service.add_ready(first or beginning(case.trace, case.each))
@@ -77,7 +82,7 @@ def run(
         services=[service],
         controller=controller,
         duration=case.trace.duration,
-        most=case.most,
+        most=most,
         faults=faults,
         seed=case.seed,
         begins=begins,

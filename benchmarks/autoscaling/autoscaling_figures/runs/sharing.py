@@ -53,9 +53,13 @@ def share(
     *,
     seed: int,
     faults: tuple[Fault, ...] = (),
+    first: int = 0,
 ) -> Shared:
-    """From start to end; at the beginning GPUs are shared by the load of the first minutes."""
-    begin = beginning(traces, gpus)
+    """From start to end; ``first``: replicas of each at the beginning.
+
+    Without it GPUs are shared by the load of the first minutes.
+    """
+    begin = dict.fromkeys(traces, first) if first else beginning(traces, gpus)
     services = []
     for number, (name, trace) in enumerate(traces.items()):
         service = Service(
