@@ -1,4 +1,4 @@
-"""Measures the balancer in simulated time; writes results.json and the figures of docs/autoscaling.md.
+"""Simulates the balancer beside others; writes results.json and the figures of docs/autoscaling.md.
 
     PYTHONPATH=harness:demo python3.11 benchmarks/autoscaling/run.py [A …] [--traces DIR] [--quick]
     PYTHONPATH=harness:demo python3.11 benchmarks/autoscaling/run.py --replay my-trace.csv
@@ -9,10 +9,10 @@ What is not measured keeps its earlier rows and dates. Without ``--traces`` all 
 from seeds. All of it takes about half an hour on one core with recorded traffic, a third of that
 without; ``--quick`` does a tenth of it, to see that everything runs, and writes neither file.
 
-``--replay``: what a trace of yours (CSV: ``second`` or ``minute``, ``requests``) would have cost with
-this balancer, with an HPA and with others: a table here, a page with a picture in ``--out``. Say what
-your model takes with ``--base-ms`` and ``--row-ms`` (an execution, and each row in it), ``--batch``,
-``--goal-ms`` and ``--start``; ``--scale`` multiplies the requests.
+``--replay``: what a trace of yours (CSV: ``second`` or ``minute``, ``requests``) would have cost
+with this balancer, with an HPA and with others: a table here, a page with a picture in ``--out``.
+Say what your model takes with ``--base-ms`` and ``--row-ms`` (an execution, and each row in it),
+``--batch``, ``--goal-ms`` and ``--start``; ``--scale`` multiplies the requests.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a tenth of it; nothing is recorded")
     parser.add_argument("--traces", type=Path, metavar="DIR", help="recorded traffic, *.csv")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="a trace of your own")
-    parser.add_argument("--scale", type=_positive, default=1.0, help="times the requests of --replay")
+    parser.add_argument(
+        "--scale", type=_positive, default=1.0, help="times the requests of --replay"
+    )
     parser.add_argument("--base-ms", type=_positive, default=60.0, help="of an execution")
     parser.add_argument("--row-ms", type=_positive, default=20.0, help="of each row in it")
     parser.add_argument("--batch", type=int, choices=range(1, 1025), metavar="N", default=8)
@@ -93,7 +95,9 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
         host = machine()
         if (busy := host["loadAverageBefore"]) > BUSY:
             workshop.console.say(f"the machine is busy (load average {busy:g}): D suffers")
-        environment = prepare(workshop, Wanted(environments=(ENVIRONMENT,))).environments[ENVIRONMENT]
+        environment = prepare(workshop, Wanted(environments=(ENVIRONMENT,))).environments[
+            ENVIRONMENT
+        ]
         head = Document(
             machine=host,
             date=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -94,7 +94,11 @@ def test_every_key_is_described(chart: Path) -> None:
     [
         ({"replicas": 2}, "$", "'replicas' was unexpected"),
         ({"balancer": {"headroom": "0.2"}}, "$.balancer", "'headroom' was unexpected"),
-        ({"balancer": {"gpus": {"nvidia.com/gpu": "8"}}}, "$.balancer.gpus['nvidia.com/gpu']", "integer"),
+        (
+            {"balancer": {"gpus": {"nvidia.com/gpu": "8"}}},
+            "$.balancer.gpus['nvidia.com/gpu']",
+            "integer",
+        ),
         ({"balancer": {"gpus": {"gpu": 8}}}, "$.balancer.gpus", "match"),
         ({"balancer": {"intervalSeconds": 0}}, "$.balancer.intervalSeconds", "minimum"),
         ({"store": {"uri": "gs://bucket"}}, "$.store.uri", "match"),

@@ -19,7 +19,7 @@ from .budget import measuring as budget
 from .decisions import measuring as decisions
 from .faults import measuring as faults
 from .known import measuring as known
-from .loads.recorded import NotATrace, read_folder
+from .loads.recorded import NotATraceError, read_folder
 from .replay import measuring as replay
 from .sensitivity import measuring as sensitivity
 from .simulator.model import ModelOf
@@ -44,7 +44,7 @@ def main() -> int:
             sys.stdout.write(text)
             return 0
         files = read_folder(options.traces) if options.traces is not None else {}
-    except NotATrace as error:
+    except NotATraceError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     bench = Bench(files=files, quick=options.quick)

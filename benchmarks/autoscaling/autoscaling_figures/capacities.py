@@ -10,8 +10,8 @@ from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, RANDOM_SPLI
 from modelservice_runtime.contract.traffic import SINGLE_ROWS
 from modelservice_runtime.tuner.simulation.arrivals import Source
 from modelservice_runtime.tuner.simulation.capacity import (
-    Goal,
     POOLED,
+    Goal,
     answered_share,
     capacity_table,
     throughput,
@@ -33,7 +33,10 @@ def capacity_of_model(model: ModelOf) -> Capacity:
         batches=tuple(range(1, model.batch + 1)), seconds=tuple(table[1:].tolist())
     )
     batching = Batching(
-        instances=model.instances, max_batch=model.batch, delay=0.0, timeout=replace(model, patient=False).timeout
+        instances=model.instances,
+        max_batch=model.batch,
+        delay=0.0,
+        timeout=replace(model, patient=False).timeout,
     )
     source = Source(rows_per_request=SINGLE_ROWS)
     goal = Goal(seconds=model.goal, violations=model.allowed)

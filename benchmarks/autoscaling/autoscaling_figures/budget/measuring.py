@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from bench_figures.rows import Figures
 
 from autoscaling_figures.bench import Bench
 from autoscaling_figures.bounds.optimum import most_in_time
-from autoscaling_figures.capacities import capacity_of_model
+from autoscaling_figures.capacities import capacity_of_model, each_of
 from autoscaling_figures.controllers.capped import Evicting, FairShare
 from autoscaling_figures.controllers.faro import FaroLike
 from autoscaling_figures.controllers.hpa import Hpa
@@ -30,6 +31,7 @@ from .findings import (
     RANKED,
     Budgeted,
     figures,
+    pooled,
 )
 
 #: As in the Faro paper: no batches, one request after another.
@@ -38,6 +40,8 @@ MODEL = ModelOf(base=0.0, each=0.180, batch=1, goal=0.720, start=65.0)
 FLUID_GPUS = 27.0
 #: Every so many seconds the best allocation is worked out anew.
 BOUND_SECONDS = 60.0
+#: Of what is measured pooled, which takes longer.
+POOLED_BUDGETS, POOLED_SEEDS = 3, 2
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
@@ -56,6 +60,21 @@ def measure(bench: Bench) -> Iterator[Figures]:
         bounds[gpus] = _bound(mix, gpus)
     first = next(iter(mix))
     yield figures(Budgeted(load=name, found=found, bounds=bounds, first=first, model=MODEL))
+    yield pooled(_pooled(bench, mix))
+
+
+def _pooled(bench: Bench, mix: Mapping[str, Trace]) -> dict[tuple[int, str], list[Shared]]:
+    """Where each request goes to the replica with the fewest open ones."""
+    model = replace(MODEL, pooled=True)
+    found = {}
+    for gpus in BUDGETS[:POOLED_BUDGETS]:
+        for who, make in _controllers(mix, model).items():
+            if who == RANKED and gpus != BUDGETS[0]:
+                continue
+            bench.say(f"B: pooled, {gpus} GPUs, {who}")
+            seeds = bench.seeds[:POOLED_SEEDS]
+            found[gpus, who] = [share(mix, model, make(), gpus, seed=seed) for seed in seeds]
+    return found
 
 
 def _mix(bench: Bench) -> tuple[str, Mapping[str, Trace]]:
@@ -69,14 +88,16 @@ def _mix(bench: Bench) -> tuple[str, Mapping[str, Trace]]:
     return name, {key: trace.part(0, bench.seconds(least)) for key, trace in mix.items()}
 
 
-def _controllers(mix: Mapping[str, Trace]) -> dict[str, Callable[[], Controller]]:
-    capacity = capacity_of_model(MODEL)
+def _controllers(
+    mix: Mapping[str, Trace], model: ModelOf = MODEL
+) -> dict[str, Callable[[], Controller]]:
+    capacity = capacity_of_model(model)
     names, first = list(mix), next(iter(mix))
-    models = dict.fromkeys(names, MODEL)
+    models = dict.fromkeys(names, model)
     capacities = dict.fromkeys(names, capacity)
 
     def hpa() -> Hpa:
-        return Hpa(target=0.7 * capacity.of(1))
+        return Hpa(target=0.7 * each_of(model))
 
     return {
         OURS: lambda: Product(capacities=capacities),

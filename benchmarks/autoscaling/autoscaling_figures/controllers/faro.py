@@ -22,6 +22,8 @@ from .signals import total_pending, total_rate
 
 SOLVE_SECONDS = 300.0
 MOST_UTILIZATION = 0.95
+#: Of utility: a replica that brings less stays free.
+LEAST_GAIN = 1e-6
 _LN100 = math.log(100.0)
 
 
@@ -92,7 +94,9 @@ def _utility(rate: float, replicas: int, model: ModelOf) -> float:
     each = 1.0 / model.full
     load = rate * each / replicas
     capped = min(load, MOST_UTILIZATION)
-    wait = _erlang_c(capped * replicas, replicas) * _LN100 / (2 * replicas * model.full * (1 - capped))
+    wait = (
+        _erlang_c(capped * replicas, replicas) * _LN100 / (2 * replicas * model.full * (1 - capped))
+    )
     latency = float(model.table()[-1]) + wait
     if load > capped:
         latency *= load / capped
@@ -125,7 +129,7 @@ def _whole(
             for name, count in whole.items()
         }
         best = max(gains, key=lambda name: gains[name])
-        if gains[best] <= 1e-6:
+        if gains[best] <= LEAST_GAIN:
             break
         whole[best] += 1
     return whole

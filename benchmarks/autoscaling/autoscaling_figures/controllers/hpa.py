@@ -1,4 +1,4 @@
-"""Kubernetes' HorizontalPodAutoscaler v2 (pkg/controller/podautoscaler), and KEDA in front of it."""
+"""Kubernetes' HorizontalPodAutoscaler v2 (pkg/controller/podautoscaler), and KEDA before it."""
 
 from __future__ import annotations
 

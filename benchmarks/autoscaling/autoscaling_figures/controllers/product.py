@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from autoscaling_figures.simulator.service import Service
 from autoscaling_figures.simulator.world import Seen
-
 from modelservice_operator.api.capacity import Capacity
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Scaling

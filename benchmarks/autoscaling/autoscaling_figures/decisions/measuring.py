@@ -48,9 +48,7 @@ def _timed(count: int, gpus: int, rounds: int) -> Timed:
     for number in range(count):
         trace = generated.made("bursty", number, MINUTES * 60.0)
         scaled = choosing.sized(trace, capacity.of(1), 1.5 * gpus / count)
-        service = Service(
-            f"s{number}", MODEL, arrivals(scaled, number), most=64, seed=number
-        )
+        service = Service(f"s{number}", MODEL, arrivals(scaled, number), most=64, seed=number)
         service.add_ready(max(1, gpus // count))
         services.append(service)
     product = Product(capacities=dict.fromkeys((s.name for s in services), capacity))

@@ -57,7 +57,9 @@ def figures(broken: Broken, stepped: Mapping[str, Sequence[Stepped]]) -> Figures
     keda = max(_added(broken, KEDA, kind) for kind in METRIC_FAULTS)
     rows.append(row("C1.added", "points of violations", "", [keda], of="KEDA 70 %, worst fault"))
     rows += [
-        row("C1.added", "points of violations", "", [_added(broken, OURS, kind)], of=f"ours, {kind}")
+        row(
+            "C1.added", "points of violations", "", [_added(broken, OURS, kind)], of=f"ours, {kind}"
+        )
         for kind in FAULTS
     ]
     peak = max(one.peak / one.needed for one in stepped[OURS])

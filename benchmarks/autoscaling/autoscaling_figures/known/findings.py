@@ -30,7 +30,9 @@ def figures(found: Sequence[Seen]) -> Figures:
     rows: list[Row] = []
     targets: list[Target] = []
 
-    def say(word: str, what: str, unit: str, values: list[float], *bounds: tuple[str, float]) -> None:
+    def say(
+        word: str, what: str, unit: str, values: list[float], *bounds: tuple[str, float]
+    ) -> None:
         rows.append(row(f"P.{word}", what, unit, values, of=what))
         for op, limit in bounds:
             value = max(values) if op in {"<=", "=="} else min(values)

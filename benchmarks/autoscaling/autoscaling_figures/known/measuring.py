@@ -13,8 +13,8 @@ from autoscaling_figures.capacities import each_of
 from autoscaling_figures.controllers.hpa import Hpa, Keda, offered, queued
 from autoscaling_figures.controllers.kpa import Kpa
 from autoscaling_figures.controllers.ray import RayServe
-from autoscaling_figures.runs.sharing import share
 from autoscaling_figures.runs.running import Case, run
+from autoscaling_figures.runs.sharing import share
 from autoscaling_figures.simulator.arrivals import Trace
 from autoscaling_figures.simulator.model import ModelOf
 from autoscaling_figures.simulator.world import EMPTY, Controller, Fault
@@ -83,5 +83,7 @@ def _changes(
     faults: tuple[Fault, ...] = (),
 ) -> list[tuple[float, int]]:
     """(when, count) of what was wanted, from ``replicas`` on that answer."""
-    found = share({NAME: load}, ModelOf(), controller, 400, seed=seed, faults=faults, first=replicas)
+    found = share(
+        {NAME: load}, ModelOf(), controller, 400, seed=seed, faults=faults, first=replicas
+    )
     return [(change.at, change.after) for change in found.changes]

@@ -21,7 +21,7 @@ LEAST_BIN = 5.0
 LEAST_LINES = 10
 
 
-class NotATrace(ValueError):
+class NotATraceError(ValueError):
     """The file says something else. The message names it."""
 
 
@@ -29,11 +29,11 @@ def read_folder(folder: Path) -> dict[str, dict[str, Trace]]:
     """Series by file and column.
 
     Raises:
-        NotATrace: there is none, or one cannot be read.
+        NotATraceError: there is none, or one cannot be read.
     """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
-        raise NotATrace(f"{folder}: no trace (*.csv) in it")
+        raise NotATraceError(f"{folder}: no trace (*.csv) in it")
     return {path.stem: read_file(path) for path in paths}
 
 
@@ -41,32 +41,34 @@ def read_file(path: Path) -> dict[str, Trace]:
     """Series by column.
 
     Raises:
-        NotATrace: it cannot be read, or is none.
+        NotATraceError: it cannot be read, or is none.
     """
     try:
         return parsed(path.stem, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise NotATrace(f"{path}: {error}") from error
+        raise NotATraceError(f"{path}: {error}") from error
 
 
 def parsed(name: str, text: str) -> dict[str, Trace]:
     """Series by column.
 
     Raises:
-        NotATrace: columns are missing, a line has no number, times do not grow evenly.
+        NotATraceError: columns are missing, a line has no number, times do not grow evenly.
     """
     head, *lines = csv.reader(io.StringIO(text)) if text.strip() else [[]]
     columns = [word.strip().lower() for word in head]
     counted = {word: i for i, word in enumerate(columns) if word and word not in TIMES}
     counted = {word: place for word, place in counted.items() if "token" not in word}
     if not counted or len(lines) < LEAST_LINES:
-        raise NotATrace(f"{name}: a head with a column of requests, {LEAST_LINES} lines at least")
+        raise NotATraceError(
+            f"{name}: a head with a column of requests, {LEAST_LINES} lines at least"
+        )
     seconds = _step(name, columns, lines)
     found = {}
     for word, place in counted.items():
         counts = np.array([_number(name, line, place) for line in lines])
         if (counts < 0).any():
-            raise NotATrace(f"{name}: {word} has less than no requests")
+            raise NotATraceError(f"{name}: {word} has less than no requests")
         title = name if word == "requests" else f"{name} {word}"
         found[word] = _coarser(Trace(name=title, counts=counts, seconds=seconds))
     return found
@@ -80,7 +82,9 @@ def _step(name: str, columns: list[str], lines: list[list[str]]) -> float:
     times = np.array([_number(name, line, place) for line in lines]) * unit
     steps = np.diff(times)
     if (steps <= 0).any() or not np.allclose(steps, steps[0]):
-        raise NotATrace(f"{name}: the times of its lines must grow, by as much from each to the next")
+        raise NotATraceError(
+            f"{name}: the times of its lines must grow, by as much from each to the next"
+        )
     return float(steps[0])
 
 
@@ -88,9 +92,9 @@ def _number(name: str, line: list[str], place: int) -> float:
     try:
         value = float(line[place])
     except (IndexError, ValueError) as error:
-        raise NotATrace(f"{name}: no number in {line!r}") from error
+        raise NotATraceError(f"{name}: no number in {line!r}") from error
     if not math.isfinite(value):
-        raise NotATrace(f"{name}: {value} in {line!r}")
+        raise NotATraceError(f"{name}: {value} in {line!r}")
     return value
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoscaling_figures.bench import Bench
 from autoscaling_figures.capacities import capacity_of_model
-from autoscaling_figures.loads.recorded import NotATrace, read_file
+from autoscaling_figures.loads.recorded import NotATraceError, read_file
 from autoscaling_figures.runs.running import Case, foreseen, run
 from autoscaling_figures.simulator.model import ModelOf
 from autoscaling_figures.single.peers import FIXED, HPA, KEDA, KPA, OURS, ours
@@ -20,16 +20,18 @@ def replay(path: Path, model: ModelOf, scale: float, out: Path) -> str:
     """The table, as text; the page is written to ``out``.
 
     Raises:
-        NotATrace: it cannot be read, nobody asks anything, or a replica carries nothing.
+        NotATraceError: it cannot be read, nobody asks anything, or a replica carries nothing.
     """
     series = read_file(path)
     name = "requests" if "requests" in series else next(iter(series))
     trace = series[name].scaled(scale)
     if not trace.counts.sum():
-        raise NotATrace(f"{path}: nobody asks anything in {name}")
+        raise NotATraceError(f"{path}: nobody asks anything in {name}")
     each = capacity_of_model(model).of(1) if model.timeout > 0 else 0.0
     if each <= 0:
-        raise NotATrace(f"a batch of {model.batch} misses the goal of {1000 * model.goal:g} ms")
+        raise NotATraceError(
+            f"a batch of {model.batch} misses the goal of {1000 * model.goal:g} ms"
+        )
     case = Case(trace=trace, model=model, each=each, seed=1)
     found = {}
     for who, make in {OURS: ours(), **{peer: FIXED[peer] for peer in PEERS}}.items():

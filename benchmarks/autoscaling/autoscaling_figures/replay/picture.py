@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from autoscaling_figures.runs.running import Run
 from modelservice_runtime.pages import axes
 from modelservice_runtime.pages.axes import Axis, Picture
 from modelservice_runtime.pages.markup import Html, joined
 from modelservice_runtime.pages.scales import Scale
-
-from autoscaling_figures.runs.running import Run
 
 _WIDTH, _HEIGHT = 900.0, 620.0
 _LEFT, _RIGHT = 62.0, 884.0
@@ -39,10 +39,12 @@ def drawn(rate: np.ndarray, seconds: float, runs: Mapping[str, Run]) -> Html:
         ),
     )  # fmt: skip
     return image.draw(
-        _panel(0, "requests a second", x_scale, [rate], ["load"], (_LOAD_COLOUR,)),
-        _panel(1, "replicas that hold GPUs", x_scale, [*replicas.values()], [*replicas], _COLOURS),
-        _panel(2, "% of the requests of a minute violate", x_scale, [*missed.values()], [*missed],
-               _COLOURS, last=True),
+        _panel(0, "requests a second", x_scale, [rate], ["load"], colours=(_LOAD_COLOUR,)),
+        _panel(1, "replicas that hold GPUs", x_scale, [*replicas.values()], [*replicas]),
+        _panel(
+            2, "% of the requests of a minute violate", x_scale, [*missed.values()], [*missed],
+            last=True,
+        ),
     )  # fmt: skip
 
 
@@ -52,8 +54,8 @@ def _panel(
     x_scale: Scale,
     values: Sequence[np.ndarray],
     names: Sequence[str],
-    colours: Sequence[int],
     *,
+    colours: Sequence[int] = _COLOURS,
     last: bool = False,
 ) -> Html:
     top, bottom = _PANELS[place]

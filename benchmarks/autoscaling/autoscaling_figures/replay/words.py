@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from autoscaling_figures.runs.running import Foreseen, Run
+from autoscaling_figures.simulator.model import ModelOf
 from modelservice_runtime.pages.markup import Column, Html, joined, paragraph, section
 from modelservice_runtime.pages.markup import table as html_table
 from modelservice_runtime.pages.sheet import sheet
 from modelservice_runtime.pages.style import style
-
-from autoscaling_figures.runs.running import Foreseen, Run
-from autoscaling_figures.simulator.model import ModelOf
 
 from . import picture
 

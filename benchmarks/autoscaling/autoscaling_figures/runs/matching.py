@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -19,7 +20,7 @@ def cost_at(points: Iterable[tuple[float, float]], missed: float) -> float:
     front = _convex(front)
     if not front or front[0][0] > missed:
         return math.nan
-    for (low, dear), (high, cheap) in zip(front, front[1:], strict=False):
+    for (low, dear), (high, cheap) in itertools.pairwise(front):
         if low <= missed < high:
             return dear + (cheap - dear) * (missed - low) / (high - low)
     return front[-1][1]

@@ -67,7 +67,7 @@ def run(
 ) -> Run:
     """From start to end.
 
-    ``first``: replicas at the beginning, by default what they take; ``most``: at any time, likewise.
+    ``first``: replicas at the beginning, by default what the load takes; ``most``: at any time.
     """
     most = most or case.most
     service = Service(

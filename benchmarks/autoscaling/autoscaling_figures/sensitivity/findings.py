@@ -17,7 +17,7 @@ FACTORS = (0.5, 2.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Varied:
-    """``value``: of the constant. ``alone``: a run for each load; ``together``: services that share."""
+    """``value``: as it is. ``alone``: a run for each load; ``together``: services that share."""
 
     value: float
     alone: Sequence[Run] | None

@@ -6,7 +6,7 @@ takes what waits, up to the largest batch; who has waited longer than the time-o
 """
 
 # One loop that the compiler sees whole; numba calls by position and finds the types itself.
-# ruff: noqa: PLR0917, FBT001
+# ruff: noqa: C901, FBT001, PLR0917
 # mypy: ignore-errors
 
 from __future__ import annotations
@@ -79,8 +79,6 @@ def _open(r, head, tail, flight):  # noqa: ANN001, ANN202
     for i in range(flight.shape[1]):
         found += flight[r, i]
     return found
-
-
 
 
 @_compiled

@@ -57,9 +57,7 @@ class Controller(Protocol):
 
     interval: float
 
-    def decide(
-        self, now: float, seen: Mapping[str, Seen], gpus: int | None
-    ) -> Mapping[str, int]:
+    def decide(self, now: float, seen: Mapping[str, Seen], gpus: int | None) -> Mapping[str, int]:
         """Wanted replicas by service; those left out stay. ``gpus``: of the cluster, if limited."""
 
     def restart(self) -> None:
@@ -222,7 +220,7 @@ class World:
         return int(self.gpus * 0.75) if self._is_on(FEWER_GPUS, now) else self.gpus
 
     def _place(self, now: float) -> None:
-        """Replicas that are wanted and have a place start; the others are without one since then."""
+        """Replicas that are wanted and have a place start; the others have none since then."""
         if not self._is_on(HOMELESS, now):
             self._start(now)
         for service in self.services:

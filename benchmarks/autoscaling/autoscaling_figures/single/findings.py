@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from bench_figures.rows import Figures, Row, Target, row, rounded, target
+from bench_figures.rows import Figures, Row, Target, rounded, row, target
 
 from autoscaling_figures.runs.matching import cost_at, geometric
 from autoscaling_figures.runs.tables import Table, Weights, interval
@@ -53,7 +53,7 @@ def figures(tables: Tables, judged: Sequence[str], chosen_on: Sequence[str]) -> 
     main = {name: table for (start, name), table in tables.items() if start == MAIN}
     at = {name: main[name] for name in judged}
     chosen = choose({name: main[name] for name in chosen_on})
-    rows += _cells(main, chosen)
+    rows += cells(main, chosen, "A").rows
     for part in (_beside_ratio_rules(at), _beside_known(at), _beside_kpa(at), _beside_queues(at)):
         rows, targets = [*rows, *part.rows], [*targets, *part.targets]
     return Figures(rows=tuple(rows), targets=tuple(targets))
@@ -158,8 +158,9 @@ def choose(made: Mapping[str, Table]) -> dict[str, str]:
     return found
 
 
-def _cells(main: Mapping[str, Table], chosen: Mapping[str, str]) -> list[Row]:
-    rows = []
+def cells(main: Mapping[str, Table], chosen: Mapping[str, str], group: str) -> Figures:
+    """Violations and cost of each controller; ``chosen``: by family, a setting of its grid."""
+    rows: list[Row] = []
     shown = {name: name for name in COLUMNS} | {
         f"{family}, chosen ({name.removeprefix(family).strip()})": name
         for family, name in chosen.items()
@@ -170,11 +171,11 @@ def _cells(main: Mapping[str, Table], chosen: Mapping[str, str]) -> list[Row]:
             inside = name_in(table, name)
             missed = [100 * value for value in table.missed[inside]]
             cost = [value / bound for value in table.cost[inside]]
-            rows.append(row("A.violations", title, "%", missed, of=series))
-            rows.append(row("A.seconds", title, "", cost, of=series))
+            rows.append(row(f"{group}.violations", title, "%", missed, of=series))
+            rows.append(row(f"{group}.seconds", title, "", cost, of=series))
         foreseen = [100 * item.missed for item in table.known]
-        rows.append(row("A.violations", "known in advance", "%", foreseen, of=series))
-    return rows
+        rows.append(row(f"{group}.violations", "known in advance", "%", foreseen, of=series))
+    return Figures(rows=tuple(rows), targets=())
 
 
 def _ratio(

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from bench_figures.rows import Figures
 
 from autoscaling_figures.bench import Bench
-from autoscaling_figures.capacities import capacity_of_model
+from autoscaling_figures.capacities import each_of
 from autoscaling_figures.loads import choosing, generated
 from autoscaling_figures.runs.running import Case, foreseen, run
 from autoscaling_figures.runs.tables import Known, Table, blocks
 from autoscaling_figures.simulator.arrivals import Trace
 from autoscaling_figures.simulator.model import ModelOf
 
-from .findings import STARTS, figures
-from .peers import everybody
+from .findings import STARTS, cells, figures
+from .peers import FIXED, OURS, everybody, ours
 
 #: The start that most targets are about has all seeds; the others these many.
 MAIN_START, OTHER_SEEDS = 60.0, 2
@@ -41,16 +41,23 @@ def measure(bench: Bench) -> Iterator[Figures]:
             bench.say(f"A: {name}, starts take {start:.0f} s")
             tables[start, name] = _table(bench, traces[:seeds], start)
     yield figures(tables, judged=list(recorded or made), chosen_on=list(made))
+    pooled = {}
+    for name, traces in (recorded or made).items():
+        bench.say(f"A: {name}, pooled")
+        pooled[name] = _table(bench, traces[:OTHER_SEEDS], MAIN_START, pooled=True)
+    yield cells(pooled, {}, "A.pooled")
 
 
-def _table(bench: Bench, traces: Sequence[Trace], start: float) -> Table:
-    model = ModelOf(start=start)
-    each = capacity_of_model(model).of(1)
+def _table(bench: Bench, traces: Sequence[Trace], start: float, *, pooled: bool = False) -> Table:
+    """With every setting; pooled, which takes long, those without hindsight."""
+    model = ModelOf(start=start, pooled=pooled)
+    each = each_of(model)
+    makers = {OURS: ours(), **FIXED} if pooled else everybody()
     cases = [
         Case(trace=choosing.sized(trace, each), model=model, each=each, seed=seed)
         for trace, seed in zip(traces, bench.seeds, strict=False)
     ]
-    runs = {name: [run(case, make(case)) for case in cases] for name, make in everybody().items()}
+    runs = {name: [run(case, make(case)) for case in cases] for name, make in makers.items()}
     known = [foreseen(case) for case in cases]
     return Table(
         blocks={name: blocks(found) for name, found in runs.items()},

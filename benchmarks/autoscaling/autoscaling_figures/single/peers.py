@@ -59,10 +59,10 @@ FIXED: Mapping[str, Made] = {
     HPA: hpa(),
     KEDA: lambda case: Keda(metric=offered, target=SHARE * case.each),
     KPA: kpa(),
-    RAY: lambda case: RayServe(target=2.0),
+    RAY: lambda _: RayServe(target=2.0),
     DYNAMO: lambda case: DynamoLike(capacity=case.each),
-    DEPTH: lambda case: Keda(metric=queued, target=DEPTH_TARGET),
-    WAITING: lambda case: Hpa(target=WAITING_TARGET, metric=queue_times),
+    DEPTH: lambda _: Keda(metric=queued, target=DEPTH_TARGET),
+    WAITING: lambda _: Hpa(target=WAITING_TARGET, metric=queue_times),
 }
 PROMISED: Mapping[str, Made] = {f"{OURS} {promise:g}": ours(promise) for promise in PROMISES}
 #: By family: every point of its grid.
@@ -77,7 +77,7 @@ GRIDS: Mapping[str, Mapping[str, Made]] = {
         for share in KPA_SHARES
         for delay in KPA_DELAYS
     },
-    "Ray": {f"Ray {each:g}": (lambda case, each=each: RayServe(target=each)) for each in RAY_TARGETS},
+    "Ray": {f"Ray {each:g}": (lambda _, each=each: RayServe(target=each)) for each in RAY_TARGETS},
 }
 #: Those that a fixed one is a point of.
 SAME = {HPA: "HPA 0.7 300", KPA: "KPA 0.75 300", RAY: "Ray 2", OURS: f"{OURS} {DEFAULT_PROMISE:g}"}
