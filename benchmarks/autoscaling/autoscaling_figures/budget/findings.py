@@ -17,8 +17,8 @@ CAPPED, EVICTING = "HPA 70 %, first come", "HPA 70 %, priorities"
 FARO_SUM, FARO_FAIR = "Faro-like, sum", "Faro-like, fair-sum"
 RANKED = "ours, first of higher priority"
 PEERS = (FAIR_SHARE, CAPPED, EVICTING)
-#: Far too few, a little short, right, plenty.
-BUDGETS = (16, 32, 36, 44)
+#: Far too few, a little short, right.
+BUDGETS = (16, 32, 36)
 DAY = 86_400.0
 
 
@@ -39,6 +39,13 @@ class Budgeted:
 def figures(done: Budgeted) -> Figures:
     """Rows and targets."""
     rows = _cells("B.missed", done.found)
+    rows += [
+        row(
+            "B.missed", "violating requests", "%", [100 * (1 - share)],
+            of=f"{gpus} GPUs: the bound",
+        )
+        for gpus, share in done.bounds.items()
+    ]  # fmt: skip
     short, tight, right = 16, 32, 36
     bound = _in_time(done, short)
     rows += [
@@ -156,8 +163,8 @@ def turns(changes: Sequence[Change], seconds: float) -> int:
             continue
         recent = [c for c in changes[:place] if back.at - c.at <= seconds]
         gave = [c.at for c in recent if c.service == back.service and c.after < c.before]
-        others = [c for c in recent if c.service != back.service and gave and c.at >= gave[-1]]
-        lent = any(c.after > c.before for c in others)
-        returned = any(c.after < c.before for c in others)
-        found += bool(gave and lent and returned)
+        if gave:
+            since = [c for c in recent if c.at >= gave[-1] and c.service != back.service]
+            lent = {c.service for c in since if c.after > c.before}
+            found += bool(lent & {c.service for c in since if c.after < c.before})
     return found

@@ -41,7 +41,7 @@ FLUID_GPUS = 27.0
 #: Every so many seconds the best allocation is worked out anew.
 BOUND_SECONDS = 60.0
 #: Of what is measured pooled, which takes longer.
-POOLED_BUDGETS, POOLED_SEEDS = 3, 2
+POOLED_SEEDS = 2
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
@@ -67,7 +67,7 @@ def _pooled(bench: Bench, mix: Mapping[str, Trace]) -> dict[tuple[int, str], lis
     """Where each request goes to the replica with the fewest open ones."""
     model = replace(MODEL, pooled=True)
     found = {}
-    for gpus in BUDGETS[:POOLED_BUDGETS]:
+    for gpus in BUDGETS:
         for who, make in _controllers(mix, model).items():
             if who == RANKED and gpus != BUDGETS[0]:
                 continue

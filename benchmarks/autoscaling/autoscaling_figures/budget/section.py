@@ -13,8 +13,8 @@ One request after another, 180 ms each, 720 ms promised to 99 of 100, starts of 
 a recorded mix, else of one that is made up. *First come*: HPA's wishes, and the scheduler gives
 what is free to whoever asks. *Priorities*: a PriorityClass for each service, in their order.
 *Faro-like*: utility solved by COBYLA every five minutes on the mean of the last two, and one more
-every ten seconds where requests wait. *The bound*: an integer program for each minute on the true rates,
-starts for nothing.
+every ten seconds where requests wait. *The bound*: an integer program for each minute on the true
+rates, starts for nothing.
 """
 _TABLES = {
     "B.missed": ("", "GPUs: controller"),

@@ -63,15 +63,21 @@ class FaroLike:
 
     def _solve(self, rates: Mapping[str, float], gpus: int) -> dict[str, int]:
         names = sorted(rates)
-        begin = np.array([max(1.0, gpus / len(names))] * len(names))
+        places = np.arange(len(names))
+        begin = np.full(len(names), max(1.0, gpus / len(names)))
+        # By service and count, one more than there can be: between two it goes straight.
+        table = np.array([
+            [_utility(rates[name], count, self.models[name]) for count in range(1, gpus + 3)]
+            for name in names
+        ])  # fmt: skip
 
         def lost(counts: np.ndarray) -> float:
-            utilities = [
-                utility(rates[name], max(1.0, count), self.models[name])
-                for name, count in zip(names, counts, strict=True)
-            ]
-            total = sum(utilities)
-            return -(total + len(names) * min(utilities) if self.fair else total)
+            counts = np.clip(counts, 1.0, gpus + 1.0)
+            low = np.floor(counts).astype(np.int64)
+            below, above = table[places, low - 1], table[places, low]
+            utilities = below + (counts - low) * (above - below)
+            total = float(utilities.sum())
+            return -(total + len(names) * float(utilities.min()) if self.fair else total)
 
         bounds = [
             {"type": "ineq", "fun": lambda x: gpus - float(np.sum(x))},
@@ -81,16 +87,9 @@ class FaroLike:
         return _whole(dict(zip(names, found.x.tolist(), strict=True)), rates, gpus, self.models)
 
 
-def utility(rate: float, replicas: float, model: ModelOf) -> float:
-    """``min(1, goal / p99)``, between two whole counts in a straight line."""
-    low = max(1, math.floor(replicas))
-    share = replicas - low
-    below, above = (_utility(rate, count, model) for count in (low, low + 1))
-    return below + share * (above - below)
-
-
 @lru_cache(maxsize=4096)
 def _utility(rate: float, replicas: int, model: ModelOf) -> float:
+    """``min(1, goal / p99)``."""
     each = 1.0 / model.full
     load = rate * each / replicas
     capped = min(load, MOST_UTILIZATION)

@@ -169,6 +169,8 @@ def cells(main: Mapping[str, Table], chosen: Mapping[str, str], group: str) -> F
         bound = fmean(item.cost for item in table.known)
         for title, name in shown.items():
             inside = name_in(table, name)
+            if inside not in table.blocks:
+                continue
             missed = [100 * value for value in table.missed[inside]]
             cost = [value / bound for value in table.cost[inside]]
             rows.append(row(f"{group}.violations", title, "%", missed, of=series))

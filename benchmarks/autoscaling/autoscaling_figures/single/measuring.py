@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench_figures.rows import Figures
 
@@ -15,10 +15,12 @@ from autoscaling_figures.simulator.arrivals import Trace
 from autoscaling_figures.simulator.model import ModelOf
 
 from .findings import STARTS, cells, figures
-from .peers import FIXED, OURS, everybody, ours
+from .peers import FIXED, HPA, KEDA, KPA, OURS, Made, everybody, ours
 
 #: The start that most targets are about has all seeds; the others these many.
 MAIN_START, OTHER_SEEDS = 60.0, 2
+#: Who is run pooled, which takes long.
+POOLED: Mapping[str, Made] = {OURS: ours(), **{name: FIXED[name] for name in (HPA, KEDA, KPA)}}
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
@@ -52,7 +54,7 @@ def _table(bench: Bench, traces: Sequence[Trace], start: float, *, pooled: bool 
     """With every setting; pooled, which takes long, those without hindsight."""
     model = ModelOf(start=start, pooled=pooled)
     each = each_of(model)
-    makers = {OURS: ours(), **FIXED} if pooled else everybody()
+    makers = POOLED if pooled else everybody()
     cases = [
         Case(trace=choosing.sized(trace, each), model=model, each=each, seed=seed)
         for trace, seed in zip(traces, bench.seeds, strict=False)
