@@ -79,11 +79,8 @@ class FaroLike:
             total = float(utilities.sum())
             return -(total + len(names) * float(utilities.min()) if self.fair else total)
 
-        bounds = [
-            {"type": "ineq", "fun": lambda x: gpus - float(np.sum(x))},
-            *({"type": "ineq", "fun": lambda x, i=i: x[i] - 1.0} for i in range(len(names))),
-        ]
-        found = minimize(lost, begin, method="COBYLA", constraints=bounds, options={"maxiter": 400})
+        within = {"type": "ineq", "fun": lambda x: np.append(x - 1.0, gpus - x.sum())}
+        found = minimize(lost, begin, method="COBYLA", constraints=within, options={"maxiter": 400})
         return _whole(dict(zip(names, found.x.tolist(), strict=True)), rates, gpus, self.models)
 
 
