@@ -52,6 +52,11 @@ def test_a_counter_that_went_back_began_anew() -> None:
     assert rate(parts) == pytest.approx(330 / 60)
 
 
+def test_however_often_counters_go_back_each_piece_counts() -> None:
+    times = (0, 100), (20, 160), (40, 30), (50, 50), (60, 20)
+    assert rate(replica(*(sample(at, count) for at, count in times))) == pytest.approx(130 / 60)
+
+
 def test_a_replica_that_came_within_the_window_began_at_nothing() -> None:
     young = replica(sample(50, 50), sample(60, 150), since=40.0)
     assert rate(young) == pytest.approx(150 / 60)

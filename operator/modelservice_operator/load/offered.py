@@ -35,7 +35,8 @@ class CounterSample:
     def is_sound(self) -> bool:
         """Whether they can be what Triton counted."""
         values = (self.successes, self.failures, self.rows, self.pending, self.rejected)
-        return math.isfinite(self.at) and all(math.isfinite(v) and v >= 0 for v in values)
+        # A sum is finite only if every part is: this is asked of each sample, each round.
+        return math.isfinite(self.at + sum(values)) and min(values) >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,30 +94,45 @@ def counted(replica: ReplicaCounters, *, seconds: float, end: float) -> Counted 
         used = inside[len(before) - 1 :]
         return _over(used, last.at - used[0].at)
     if replica.since is not None and start <= replica.since < last.at:
-        zero = CounterSample(at=replica.since, successes=0, failures=0, rows=0)
-        return _over([zero, *inside], seconds)
+        return _over([_zero(replica.since), *inside], seconds)
     if len(inside) == 1:
         return None
     return _over(inside, last.at - inside[0].at)
 
 
 def _over(samples: Sequence[CounterSample], seconds: float) -> Counted:
-    steps = [_step(a, b) for a, b in itertools.pairwise(samples)]
+    """Between the first and the last; where a counter went back, all of them began anew."""
+    runs = [_difference(samples[0], samples[-1])]
+    resets = [i for i, (a, b) in enumerate(itertools.pairwise(samples), 1) if _began_anew(a, b)]
+    if resets:
+        bounds = [0, *resets, len(samples)]
+        pieces = [samples[a:b] for a, b in itertools.pairwise(bounds)]
+        runs = [_difference(pieces[0][0], pieces[0][-1])]
+        runs += [_difference(_zero(piece[0].at), piece[-1]) for piece in pieces[1:]]
     return Counted(
-        offered=math.fsum(step.offered for step in steps),
-        successes=math.fsum(step.successes for step in steps),
-        failures=math.fsum(step.failures for step in steps),
-        rejected=math.fsum(step.rejected for step in steps),
-        rows=math.fsum(step.rows for step in steps),
+        offered=math.fsum(run.offered for run in runs),
+        successes=math.fsum(run.successes for run in runs),
+        failures=math.fsum(run.failures for run in runs),
+        rejected=math.fsum(run.rejected for run in runs),
+        rows=math.fsum(run.rows for run in runs),
         seconds=seconds,
     )
 
 
-def _step(before: CounterSample, after: CounterSample) -> Counted:
-    """Between two samples; a counter that went back began anew."""
-    names = ("successes", "failures", "rows", "rejected")
-    if any(getattr(after, name) < getattr(before, name) for name in names):
-        before = CounterSample(at=before.at, successes=0, failures=0, rows=0)
+def _began_anew(before: CounterSample, after: CounterSample) -> bool:
+    return (
+        after.successes < before.successes
+        or after.failures < before.failures
+        or after.rows < before.rows
+        or after.rejected < before.rejected
+    )
+
+
+def _zero(at: float) -> CounterSample:
+    return CounterSample(at=at, successes=0, failures=0, rows=0)
+
+
+def _difference(before: CounterSample, after: CounterSample) -> Counted:
     successes, failures = after.successes - before.successes, after.failures - before.failures
     return Counted(
         offered=successes + failures + after.pending - before.pending,

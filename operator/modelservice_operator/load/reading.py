@@ -85,7 +85,11 @@ def read_load(
     ``now``: POSIX seconds. A replica whose newest sample is older than ``stale_seconds``, or from
     the future by more, counts as not heard of.
     """
-    known = {item.pod: item for item in replicas if item.pod in ready}
+    known = {
+        item.pod: ReplicaCounters(pod=item.pod, samples=sound(item.samples), since=item.since)
+        for item in replicas
+        if item.pod in ready
+    }
     if not known:
         message = f"{source} has no counters of this service"
         return NoData(reason="NoSeries", message=message, young=True)
@@ -116,13 +120,12 @@ def read_load(
 
 
 def _age(replica: ReplicaCounters, now: float) -> float:
-    times = [sample.at for sample in sound(replica.samples)]
-    return now - times[-1] if times else math.inf
+    return now - replica.samples[-1].at if replica.samples else math.inf
 
 
 def _heard(replica: ReplicaCounters, age: float) -> _Heard | None:
-    samples = sound(replica.samples)
-    replica = ReplicaCounters(pod=replica.pod, samples=samples, since=replica.since)
+    """``replica.samples`` are ``sound``."""
+    samples = replica.samples
     end = samples[-1].at
     short = counted(replica, seconds=SHORT, end=end)
     long = counted(replica, seconds=LONG, end=end)

@@ -20,9 +20,7 @@ class FairShare:
         if not gpus:
             return {}
         each, more = divmod(gpus, len(seen))
-        return {
-            name: each + (1 if place < more else 0) for place, name in enumerate(sorted(seen))
-        }
+        return {name: each + (1 if place < more else 0) for place, name in enumerate(sorted(seen))}
 
     def restart(self) -> None:
         """It remembers nothing."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import minimize
@@ -21,6 +22,8 @@ from .signals import total_pending, total_rate
 
 SOLVE_SECONDS = 300.0
 MOST_UTILIZATION = 0.95
+#: Of utility: a replica that brings less stays free.
+LEAST_GAIN = 1e-6
 _LN100 = math.log(100.0)
 
 
@@ -60,37 +63,36 @@ class FaroLike:
 
     def _solve(self, rates: Mapping[str, float], gpus: int) -> dict[str, int]:
         names = sorted(rates)
-        begin = np.array([max(1.0, gpus / len(names))] * len(names))
+        places = np.arange(len(names))
+        begin = np.full(len(names), max(1.0, gpus / len(names)))
+        # By service and count, one more than there can be: between two it goes straight.
+        table = np.array([
+            [_utility(rates[name], count, self.models[name]) for count in range(1, gpus + 3)]
+            for name in names
+        ])  # fmt: skip
 
         def lost(counts: np.ndarray) -> float:
-            utilities = [
-                utility(rates[name], max(1.0, count), self.models[name])
-                for name, count in zip(names, counts, strict=True)
-            ]
-            total = sum(utilities)
-            return -(total + len(names) * min(utilities) if self.fair else total)
+            counts = np.clip(counts, 1.0, gpus + 1.0)
+            low = np.floor(counts).astype(np.int64)
+            below, above = table[places, low - 1], table[places, low]
+            utilities = below + (counts - low) * (above - below)
+            total = float(utilities.sum())
+            return -(total + len(names) * float(utilities.min()) if self.fair else total)
 
-        bounds = [
-            {"type": "ineq", "fun": lambda x: gpus - float(np.sum(x))},
-            *({"type": "ineq", "fun": lambda x, i=i: x[i] - 1.0} for i in range(len(names))),
-        ]
-        found = minimize(lost, begin, method="COBYLA", constraints=bounds, options={"maxiter": 400})
+        within = {"type": "ineq", "fun": lambda x: np.append(x - 1.0, gpus - x.sum())}
+        found = minimize(lost, begin, method="COBYLA", constraints=within, options={"maxiter": 400})
         return _whole(dict(zip(names, found.x.tolist(), strict=True)), rates, gpus, self.models)
 
 
-def utility(rate: float, replicas: float, model: ModelOf) -> float:
-    """``min(1, goal / p99)``, between two whole counts in a straight line."""
-    low = max(1, math.floor(replicas))
-    share = replicas - low
-    below, above = (_utility(rate, count, model) for count in (low, low + 1))
-    return below + share * (above - below)
-
-
+@lru_cache(maxsize=4096)
 def _utility(rate: float, replicas: int, model: ModelOf) -> float:
+    """``min(1, goal / p99)``."""
     each = 1.0 / model.full
     load = rate * each / replicas
     capped = min(load, MOST_UTILIZATION)
-    wait = _erlang_c(capped * replicas, replicas) * _LN100 / (2 * replicas * model.full * (1 - capped))
+    wait = (
+        _erlang_c(capped * replicas, replicas) * _LN100 / (2 * replicas * model.full * (1 - capped))
+    )
     latency = float(model.table()[-1]) + wait
     if load > capped:
         latency *= load / capped
@@ -123,7 +125,7 @@ def _whole(
             for name, count in whole.items()
         }
         best = max(gains, key=lambda name: gains[name])
-        if gains[best] <= 1e-6:
+        if gains[best] <= LEAST_GAIN:
             break
         whole[best] += 1
     return whole

@@ -1,4 +1,4 @@
-"""Kubernetes' HorizontalPodAutoscaler v2 (pkg/controller/podautoscaler), and KEDA in front of it."""
+"""Kubernetes' HorizontalPodAutoscaler v2 (pkg/controller/podautoscaler), and KEDA before it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ TOLERANCE = 0.1
 UP_PODS, UP_SHARE, PERIOD = 4, 1.0, 15.0
 
 Metric = Callable[[Seen, float], float]
+PodMetric = Callable[[Seen, float], dict[str, float]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,9 +44,10 @@ class Behaviour:
 
 @dataclass(slots=True, kw_only=True)
 class Hpa:
-    """A Pods metric: offered requests a second of each pod, against ``target``."""
+    """A Pods metric against ``target``: offered requests a second of each pod, or another one."""
 
     target: float
+    metric: PodMetric = pod_rates
     stabilization: float = 300.0
     interval: float = 15.0
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
@@ -67,7 +69,7 @@ class Hpa:
 
     def _wanted(self, seen: Seen, now: float) -> int | None:
         """As GetMetricReplicas: pods without a metric count against the direction."""
-        rates = pod_rates(seen, now) if seen.answers else {}
+        rates = self.metric(seen, now) if seen.answers else {}
         names = {pod.name for pod in seen.service.staying()}
         known = {pod: rate for pod, rate in rates.items() if pod in names}
         if not known:
@@ -82,7 +84,9 @@ class Hpa:
         again = filled / (len(known) + missing) / self.target
         if abs(again - 1) <= TOLERANCE or (ratio < 1) != (again < 1):
             return seen.replicas
-        return math.ceil(again * (len(known) + missing))
+        wanted = math.ceil(again * (len(known) + missing))
+        turned = wanted > seen.replicas if again < 1 else wanted < seen.replicas
+        return seen.replicas if turned else wanted
 
     @staticmethod
     def _by(ratio: float, pods: int, current: int) -> int:

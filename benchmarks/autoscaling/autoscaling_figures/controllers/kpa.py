@@ -45,9 +45,7 @@ class Kpa:
         state = self.states.setdefault(name, _State())
         service = seen.service
         # It asks the pods itself: what waits, and what executes.
-        concurrency = sum(
-            service.pending(pod) + service.executing(pod) for pod in service.ready()
-        )
+        concurrency = sum(service.pending(pod) + service.executing(pod) for pod in service.ready())
         if seen.ready:
             state.samples.append((now, float(concurrency)))
         state.samples = [item for item in state.samples if item[0] > now - STABLE]

@@ -9,6 +9,8 @@ from autoscaling_figures.simulator.world import Seen
 
 #: Of rates.
 WINDOW = 60.0
+#: Of Triton's sample, and so much that two scrapes are in it.
+SAMPLE_WINDOW = 32.0
 
 
 def pod_rates(seen: Seen, now: float, window: float = WINDOW) -> dict[str, float]:
@@ -28,6 +30,21 @@ def pod_rates(seen: Seen, now: float, window: float = WINDOW) -> dict[str, float
 def _rate(first: Scrape, last: Scrape) -> float:
     done = last.successes - first.successes + last.failures - first.failures
     return max(0.0, done + last.pending - first.pending) / (last.at - first.at)
+
+
+def queue_times(seen: Seen, now: float) -> dict[str, float]:
+    """Microseconds that requests waited at each pod, as Triton's own sample for an HPA has it.
+
+    ``delta(nv_inference_queue_duration_us[30s]) / (1 + delta(nv_inference_request_success[30s]))``.
+    """
+    found = {}
+    for pod, samples in seen.history.samples.items():
+        inside = [sample for sample in samples if sample.at >= now - SAMPLE_WINDOW]
+        if len(inside) > 1:
+            first, last = inside[0], inside[-1]
+            waited = max(0.0, last.waited - first.waited)
+            found[pod] = 1e6 * waited / (1 + max(0.0, last.successes - first.successes))
+    return found
 
 
 def total_rate(seen: Seen, now: float, window: float = WINDOW) -> float:

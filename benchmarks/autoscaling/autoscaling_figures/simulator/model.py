@@ -12,6 +12,8 @@ import numpy as np
 class ModelOf:
     """``base``, ``each``: seconds of an execution and of each row in it. ``goal``: seconds.
 
+    ``pooled``: each request goes to the replica with the fewest open ones, else to any by chance.
+    ``patient``: requests wait as long as it takes, as where no queue policy is set.
     ``start``: median seconds of a start; ``slow_share`` of them take ``SLOW_FACTOR`` times as long.
     """
 
@@ -23,6 +25,8 @@ class ModelOf:
     allowed: float = 0.01
     start: float = 60.0
     slow_share: float = 0.02
+    pooled: bool = False
+    patient: bool = False
 
     def table(self) -> np.ndarray:
         """Seconds by rows, 0 … batch."""
@@ -39,6 +43,8 @@ class ModelOf:
     @property
     def timeout(self) -> float:
         """Waiting longer than this cannot be answered in time."""
+        if self.patient:
+            return math.inf
         return self.goal - float(self.table()[-1])
 
 

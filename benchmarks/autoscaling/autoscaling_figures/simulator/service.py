@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .kernel import COLUMNS, FAILURES, LATE, SUCCESSES, advance
+from .kernel import COLUMNS, FAILURES, LATE, SUCCESSES, WAITED, advance
 from .model import ModelOf, start_seconds
 
 #: Requests that wait at one replica; more are refused.
@@ -41,6 +41,7 @@ class Scrape:
     successes: float
     failures: float
     pending: float
+    waited: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,7 +56,10 @@ class Tally:
 
 
 class Service:
-    """``arrival``: seconds, ascending. ``most``: replicas at a time, those that leave included."""
+    """``arrival``: seconds, ascending. ``most``: replicas at a time, those that leave included.
+
+    ``homeless``: since when each replica is missing that is wanted and has no place.
+    """
 
     def __init__(
         self, name: str, model: ModelOf, arrival: np.ndarray, *, most: int, seed: int
@@ -66,6 +70,7 @@ class Service:
         self.now = 0.0
         self.tally = Tally()
         self.replicas: list[Replica] = []
+        self.homeless: list[float] = []
         self.start_factor = 1.0
         self._arrival = arrival
         self._next = 0
@@ -81,6 +86,8 @@ class Service:
         self._counters = np.zeros((most, COLUMNS))
         self._speed = np.ones(most)
         self._gone = np.zeros(COLUMNS)
+        #: What counters had when they began anew: a restarted server counts from 0.
+        self._forgotten = np.zeros((most, COLUMNS))
         self._slots = list(range(most - 1, -1, -1))
 
     @property
@@ -88,6 +95,11 @@ class Service:
         """Requests that missed the goal, were refused, or that nobody was there for."""
         counted = self._counters[:, FAILURES].sum() + self._counters[:, LATE].sum()
         return float(counted + self._gone[FAILURES] + self._gone[LATE] + self.tally.lost)
+
+    @property
+    def has_slot(self) -> bool:
+        """Whether one replica more can be told of."""
+        return bool(self._slots)
 
     def holding(self) -> int:
         """Replicas that hold their GPUs."""
@@ -125,13 +137,14 @@ class Service:
         slot = self._slots.pop()
         for array in (self._head, self._tail, self._free, self._flight, self._counters):
             array[slot] = 0
+        self._forgotten[slot] = 0
         self._free[slot] = ready_at
         self._made += 1
         self.replicas.append(Replica(f"{self.name}-{self._made}", slot, self.now, ready_at))
 
     def remove(self) -> None:
         """The one that is missed least: loading ones first, the newest of them, then the newest."""
-        victim = max(self.staying(), key=lambda replica: (replica.ready_at > self.now, replica.created))
+        victim = max(self.staying(), key=lambda one: (one.ready_at > self.now, one.created))
         victim.leaving_since = self.now
         self.tally.stops += 1
 
@@ -146,6 +159,7 @@ class Service:
             self._chance,
             self._next,
             last,
+            self.model.pooled,
             ready,
             self._queue,
             self._head,
@@ -175,30 +189,40 @@ class Service:
                 self._slots.append(replica.slot)
                 self.replicas.remove(replica)
 
+    def reset_counters(self) -> None:
+        """As if every server had begun to count anew."""
+        self._forgotten[:] = self._counters
+
     def scrape(self) -> dict[str, Scrape]:
         """Of every replica that answers, leaving ones included."""
         found = {}
         for replica in self.replicas:
             if replica.ready_at <= self.now:
-                counters = self._counters[replica.slot]
+                counters = self._counters[replica.slot] - self._forgotten[replica.slot]
                 found[replica.name] = Scrape(
                     at=self.now,
                     successes=float(counters[SUCCESSES]),
                     failures=float(counters[FAILURES]),
                     pending=float(self.pending(replica)),
+                    waited=float(counters[WAITED]),
                 )
         return found
 
 
 @dataclass(slots=True)
 class History:
-    """What Prometheus holds of one service: scrapes by replica, of the last minutes."""
+    """What Prometheus holds of one service: scrapes by replica, of the last minutes.
+
+    ``version``: another one whenever something came.
+    """
 
     seconds: float = 150.0
     samples: dict[str, list[Scrape]] = field(default_factory=dict)
+    version: int = 0
 
     def add(self, scrapes: dict[str, Scrape], now: float) -> None:
         """One more scrape."""
+        self.version += 1
         for name, scrape in scrapes.items():
             self.samples.setdefault(name, []).append(scrape)
         edge = now - self.seconds

@@ -24,14 +24,17 @@ class Fault:
         return self.begin <= now < self.end
 
 
-DOWN, EMPTY, NANS, FROZEN, HALF = "prometheus down", "empty", "NaN", "frozen", "half of the pods"
-RESTART, SLOW_STARTS, FEWER_GPUS, HOMELESS = (
-    "operator restart",
-    "starts x5",
-    "25 % fewer GPUs",
-    "no place for pods",
-)
-METRIC_FAULTS = (DOWN, EMPTY, NANS, FROZEN, HALF)
+DOWN, EMPTY, NANS = "Prometheus down", "empty answers", "NaN"
+FROZEN, HALF, RESET = "no new samples", "half of the pods missing", "counters reset"
+RESTART, SLOW_STARTS = "operator restarted", "starts take 5 times as long"
+FEWER_GPUS, HOMELESS = "a quarter of the GPUs gone", "no place for pods"
+#: In which nothing, or nothing new, is known of any pod.
+BLINDING = (DOWN, EMPTY, NANS, FROZEN)
+METRIC_FAULTS = (*BLINDING, HALF, RESET)
+FAULTS = (*METRIC_FAULTS, RESTART, SLOW_STARTS, FEWER_GPUS, HOMELESS)
+#: In which the metrics are read before anybody decides: peers make rates of two scrapes at least.
+WARM_UP = 120.0
+RECORD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,36 +57,53 @@ class Controller(Protocol):
 
     interval: float
 
-    def decide(
-        self, now: float, seen: Mapping[str, Seen], gpus: int | None
-    ) -> Mapping[str, int]:
+    def decide(self, now: float, seen: Mapping[str, Seen], gpus: int | None) -> Mapping[str, int]:
         """Wanted replicas by service; those left out stay. ``gpus``: of the cluster, if limited."""
 
     def restart(self) -> None:
         """Its process ends, and another one begins with what was kept."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Another count was wanted."""
+
+    at: float
+    service: str
+    before: int
+    after: int
+
+
 @dataclass(slots=True)
 class Record:
-    """Every so often: (time, offered, violations, replicas held) by service."""
+    """Every minute by service, all since the beginning: requests, violations, replica-seconds.
+
+    ``held``: replicas that hold GPUs then. ``changes``: of what was wanted.
+    """
 
     times: list[float] = field(default_factory=list)
-    offered: dict[str, list[int]] = field(default_factory=dict)
+    offered: dict[str, list[float]] = field(default_factory=dict)
     violations: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
     held: dict[str, list[int]] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
 
     def add(self, now: float, services: Sequence[Service]) -> None:
         """One more line."""
         self.times.append(now)
         for service in services:
-            self.offered.setdefault(service.name, []).append(service.tally.offered)
+            self.offered.setdefault(service.name, []).append(float(service.tally.offered))
             self.violations.setdefault(service.name, []).append(service.violations)
+            self.seconds.setdefault(service.name, []).append(service.tally.holding)
             self.held.setdefault(service.name, []).append(service.holding())
 
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """``gpus``: None for as many as are asked for. ``scrape_seconds``: between two scrapes."""
+    """``gpus``: None for as many as are asked for. ``scrape_seconds``: between two scrapes.
+
+    ``begins``: first decision, seconds; None for some time after the warm-up.
+    """
 
     services: Sequence[Service]
     controller: Controller
@@ -94,17 +114,18 @@ class World:
     most: int = 1000
     faults: tuple[Fault, ...] = ()
     seed: int = 1
+    begins: float | None = None
     record: Record = field(default_factory=Record)
     histories: dict[str, History] = field(default_factory=dict)
-    #: What Prometheus answers with while its values are frozen.
-    _stale: dict[str, History] = field(default_factory=dict)
 
     def run(self) -> Record:
         """From the beginning to the end."""
         generator = np.random.default_rng([self.seed, 5])
         self.histories = {service.name: History() for service in self.services}
-        scrapes, decides, records = 0.0, float(generator.random() * self.controller.interval), 0.0
-        restarted = False
+        some = WARM_UP + float(generator.random()) * self.controller.interval
+        decides = some if self.begins is None else self.begins
+        scrapes = records = 0.0
+        due = sorted(self.faults, key=lambda fault: fault.begin)
         while True:
             now = min(scrapes, decides, records, self.duration)
             self._advance(now)
@@ -113,16 +134,23 @@ class World:
                 return self.record
             if now == records:
                 self.record.add(now, self.services)
-                records += 60.0
+                records += RECORD_SECONDS
             if now == scrapes:
                 self._scrape(now)
                 scrapes += self.scrape_seconds * (0.97 + 0.06 * float(generator.random()))
+            while due and due[0].begin <= now:
+                self._begin(due.pop(0))
             if now == decides:
-                if self._is_on(RESTART, now) and not restarted:
-                    self.controller.restart()
-                    restarted = True
                 self._decide(now)
                 decides += self.controller.interval
+
+    def _begin(self, fault: Fault) -> None:
+        """What happens once, at its beginning."""
+        if fault.kind == RESTART:
+            self.controller.restart()
+        if fault.kind == RESET:
+            for service in self.services:
+                service.reset_counters()
 
     def _is_on(self, kind: str, now: float) -> bool:
         return any(fault.kind == kind and fault.holds(now) for fault in self.faults)
@@ -166,17 +194,24 @@ class World:
         wanted = self.controller.decide(now, seen, gpus)
         for service in self.services:
             if service.name in wanted:
-                service.wanted = max(self.least, min(wanted[service.name], self.most))
+                self._want(service, wanted[service.name], now)
             while len(service.staying()) > service.wanted:
                 service.remove()
         self._place(now)
+
+    def _want(self, service: Service, count: int, now: float) -> None:
+        count = max(self.least, min(count, self.most))
+        if count != service.wanted:
+            change = Change(at=now, service=service.name, before=service.wanted, after=count)
+            self.record.changes.append(change)
+        service.wanted = count
 
     def _as_answered(self, name: str, now: float) -> History:
         if self._is_on(EMPTY, now) or self._is_on(DOWN, now):
             return History()
         history = self.histories[name]
         if self._is_on(NANS, now):
-            return History(samples={pod: [] for pod in history.samples})
+            return History(samples={pod: [] for pod in history.samples}, version=-1)
         return history
 
     def _gpus(self, now: float) -> int | None:
@@ -185,9 +220,16 @@ class World:
         return int(self.gpus * 0.75) if self._is_on(FEWER_GPUS, now) else self.gpus
 
     def _place(self, now: float) -> None:
-        """Replicas that are wanted and have a place start; the scheduler takes turns."""
-        if self._is_on(HOMELESS, now):
-            return
+        """Replicas that are wanted and have a place start; the others have none since then."""
+        if not self._is_on(HOMELESS, now):
+            self._start(now)
+        for service in self.services:
+            missing = max(0, service.wanted - len(service.staying()))
+            kept = service.homeless[:missing]
+            service.homeless = kept + [now] * (missing - len(kept))
+
+    def _start(self, now: float) -> None:
+        """The scheduler takes turns."""
         slow = 5.0 if self._is_on(SLOW_STARTS, now) else 1.0
         gpus = self._gpus(now)
         free = None if gpus is None else gpus - sum(item.holding() for item in self.services)
@@ -195,7 +237,8 @@ class World:
         while missing:
             missing = False
             for service in self.services:
-                if len(service.staying()) < service.wanted and (free is None or free > 0):
+                missed = len(service.staying()) < service.wanted and service.has_slot
+                if missed and (free is None or free > 0):
                     service.start_factor = slow
                     service.add()
                     free = None if free is None else free - 1
