@@ -79,7 +79,11 @@ def run(cluster: Any, namespace: str, line: str) -> tuple[int, str]:
 def watched(cluster: Any, words: Sequence[str]) -> tuple[int, str]:
     """Of a command that goes on: its second answer, and how it ends when it is interrupted."""
     with subprocess.Popen(
-        [sys.executable, *words[1:]], stdout=subprocess.PIPE, text=True, env=environment(cluster)
+        # A shell's background job ignores the interrupt, and hands that on.
+        ["env", "--default-signal=INT", sys.executable, *words[1:]],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(cluster),
     ) as process:
         assert process.stdout is not None
         heads, text, deadline = 0, "", time.monotonic() + 120
