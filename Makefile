@@ -48,6 +48,10 @@ bench-optimizer: ## Measure the figures of the builder (ARGS: O1 … O4, --quick
 bench-tuner: ## Measure the figures of the tuner (ARGS: T1 … T6, --model, --modes, --quick) for docs/tuner.md
 	@PYTHONPATH=harness:demo:runtime PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/tuner/run.py $(ARGS)
 
+.PHONY: bench-autoscaling
+bench-autoscaling: ## Simulate the balancer beside others (ARGS: A … S, --traces DIR, --replay FILE, --quick)
+	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/autoscaling/run.py $(ARGS)
+
 .PHONY: up
 up: ## Start the local cluster only
 	@$(HARNESS) --name $(NAME) up

@@ -44,6 +44,8 @@ IMAGE_ENVIRONMENTS = (
 CLIENT_ENVIRONMENT = EnvironmentSpec(name="client", groups=("client",))
 #: NVIDIA's Model Analyzer, which benchmarks/tuner measures ours beside.
 ANALYZER_ENVIRONMENT = EnvironmentSpec(name="analyzer", groups=("analyzer",))
+#: What benchmarks/autoscaling simulates in.
+SIMULATION_ENVIRONMENT = EnvironmentSpec(name="simulation", groups=("simulation",))
 #: What the tests run in.
 TEST_ENVIRONMENTS = (
     EnvironmentSpec(name="dev", extras=("operator",), groups=("dev",)),
@@ -60,6 +62,7 @@ ENVIRONMENTS = {
         *IMAGE_ENVIRONMENTS,
         CLIENT_ENVIRONMENT,
         ANALYZER_ENVIRONMENT,
+        SIMULATION_ENVIRONMENT,
         *TEST_ENVIRONMENTS,
     )
 }

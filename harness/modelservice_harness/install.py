@@ -27,7 +27,6 @@ class Pace:
 
     scrape_seconds: int = 5
     interval_seconds: int = 5
-    load_window_seconds: int = 20
     scale_down_hold_seconds: int = 30
     metrics_stale_seconds: int = 30
     job_backoff_seconds: int = 30
@@ -83,7 +82,6 @@ def operator_values(
         "prometheus": {"url": prometheus_url},
         "balancer": {
             "intervalSeconds": pace.interval_seconds,
-            "loadWindowSeconds": pace.load_window_seconds,
             "scaleDownHoldSeconds": pace.scale_down_hold_seconds,
             "metricsStaleSeconds": pace.metrics_stale_seconds,
         },

@@ -15,7 +15,6 @@ from .layout import Layout
 TEST_PACE = Pace(
     scrape_seconds=2,
     interval_seconds=2,
-    load_window_seconds=15,
     scale_down_hold_seconds=15,
     metrics_stale_seconds=15,
     job_backoff_seconds=5,

@@ -1,6 +1,6 @@
 """The composition root: settings → clients → loops → kopf. The only place that builds clients.
 
-``python -m modelservice_operator run`` (or ``modelservice-operator run``).
+``python -m modelservice_operator run`` (or ``modelservice-operator run``); see command_line.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import dataclasses
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,14 +21,23 @@ from modelservice_runtime.contract.fields import SpecError
 
 from . import handlers
 from .adapters.admin_keys import AdminKeys
+from .adapters.asking import AskedServices, ProxiedFigures, UrlFigures
 from .adapters.clock import SystemClock
 from .adapters.cluster import KubernetesCluster
 from .adapters.connection import connect
+from .adapters.gpus import ClusterBudgets
 from .adapters.prometheus import PrometheusLoad
+from .adapters.scraping import LoadSources, ReplicaLoad
 from .adapters.triton import TritonInference
 from .api import names
+from .api.errors import UnavailableError
+from .api.service import ServiceKey
+from .command_line import make_parser
+from .commands import NOT_ANSWERED, complain, explain_one, show_all
 from .fleet import Fleet
+from .keeping import BalancerMemory
 from .logs import configure_logging
+from .ports import FiguresPort
 from .queueing import ServiceQueue
 from .rebalance import Rebalancer
 from .reconcile import Reconciler
@@ -46,41 +54,57 @@ HEARTBEAT_LIMIT_SECONDS = 120.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    """Parse the command line and do what it says. Returns the exit code."""
+    parser = make_parser(
+        settings=os.environ.get(SETTINGS_VARIABLE, DEFAULT_SETTINGS),
+        settings_words=f"${SETTINGS_VARIABLE} or {DEFAULT_SETTINGS}",
+    )
+    options = parser.parse_args(arguments)
+    return _run_operator(options) if options.command == "run" else _tell(options)
+
+
+def _run_operator(options: argparse.Namespace) -> int:
     try:
         settings = Settings.from_json(Path(options.settings).read_text(encoding="utf-8"))
     except (OSError, SpecError) as error:
-        print(f"modelservice-operator: {options.settings}: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
+        complain(f"{options.settings}: {error}")  # there is no log yet
         return 2
     configure_logging(settings.log_format, verbose=options.verbose)
     asyncio.run(_run(settings, options))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="modelservice-operator",
-        description="Turns ModelServices into tuned, self-balancing Triton deployments.",
-    )
-    parser.add_argument("--version", action="version", version=version("modelservice-operator"))
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run the operator until it is told to stop")
-    run.add_argument(
-        "--settings",
-        default=os.environ.get(SETTINGS_VARIABLE, DEFAULT_SETTINGS),
-        help=f"settings file, JSON (default: ${SETTINGS_VARIABLE} or {DEFAULT_SETTINGS})",
-    )
-    run.add_argument("--health-port", type=int, default=8080, help="port of /healthz")
-    run.add_argument("--metrics-port", type=int, default=9090, help="port of /metrics")
-    run.add_argument("--verbose", action="store_true", help="log more")
-    return parser
+def _tell(options: argparse.Namespace) -> int:
+    try:
+        return asyncio.run(_ask(options))
+    except UnavailableError as error:
+        complain(str(error))
+        return NOT_ANSWERED
+    except KeyboardInterrupt:  # how a table that refreshes is ended
+        return 0
+
+
+async def _ask(options: argparse.Namespace) -> int:
+    client, namespace = await connect()
+    cluster = KubernetesCluster(client)
+    figures: FiguresPort = ProxiedFigures(cluster, options.operator_namespace)
+    if options.metrics_url:
+        figures = UrlFigures(options.metrics_url)
+    services = AskedServices(cluster)
+    try:
+        if options.command == "explain":
+            key = ServiceKey(options.namespace or namespace, options.name)
+            return await explain_one(services, figures, key)
+        return await show_all(services, figures, options.namespace or "", options.watch)
+    finally:
+        await cluster.close()
 
 
 async def _run(settings: Settings, options: argparse.Namespace) -> None:
     clock, fleet = SystemClock(), Fleet()
-    cluster = KubernetesCluster(await connect())
+    cluster = KubernetesCluster((await connect()).client)
     telemetry = OperatorTelemetry(limit_seconds=HEARTBEAT_LIMIT_SECONDS)
+    replica_load = ReplicaLoad(settings.balancer)
     keys, inference = AdminKeys(cluster, settings.master_key), TritonInference()
     tuning = RunningTuning(
         inference=inference, keys=keys, cluster=cluster, clock=clock, settings=settings.tuning
@@ -105,17 +129,22 @@ async def _run(settings: Settings, options: argparse.Namespace) -> None:
         ),
         Rebalancer(
             fleet=fleet,
-            load=PrometheusLoad(settings.prometheus_url, settings.balancer),
+            load=LoadSources(
+                PrometheusLoad(settings.prometheus_url, settings.balancer), replica_load
+            ),
+            gpus=ClusterBudgets(cluster, settings.balancer.gpus, settings.watch_namespaces),
             replicas=cluster,
             clock=clock,
             settings=settings.balancer,
             mark_dirty=queue.mark_dirty,
             telemetry=telemetry,
+            memory=BalancerMemory(cluster, soon_seconds=settings.balancer.metrics_stale_seconds),
         ).run_forever(),
     ]
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         stack.push_async_callback(inference.close)
+        stack.push_async_callback(replica_load.close)
         stack.push_async_callback(queue.close)
         await stack.enter_async_context(
             telemetry.serving(options.health_port, options.metrics_port)

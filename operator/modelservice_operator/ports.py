@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from .api.service import ServiceKey, ServiceRef
 from .drift.statistics import PodStatistics, Refused, Unheard
 from .fleet import ServiceView, Verdict
-from .load.samples import LoadReading
+from .load.gpus import Budgets
+from .load.reading import LoadReading
 from .plan.observed import PodSeen
 
 
@@ -23,10 +24,22 @@ class Clock(Protocol):
 class LoadPort(Protocol):
     """Offered load, by service."""
 
-    async def read(self, ready: Mapping[ServiceKey, int]) -> Mapping[ServiceKey, LoadReading]:
-        """The load of every service in ``ready`` (how many of its replicas answer).
+    async def read(
+        self, views: Mapping[ServiceKey, ServiceView], now: float
+    ) -> Mapping[ServiceKey, LoadReading]:
+        """The load of every service, at ``now`` (POSIX seconds).
 
         "No data" is one of the readings; nothing is raised.
+        """
+
+
+class GpusPort(Protocol):
+    """How many GPUs there are for services."""
+
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
+        """The budget of each pool that these services use, at ``now`` (POSIX seconds).
+
+        "Not known" is one of the values; nothing is raised.
         """
 
 
@@ -35,6 +48,16 @@ class ReplicasPort(Protocol):
 
     async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
         """Apply ``replicas`` to the service's Deployment, as the balancer's field manager."""
+
+
+class AppliesPort(Protocol):
+    """Where the balancer keeps what it has learned."""
+
+    async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
+        """Server-side apply, forcing the fields that we own.
+
+        Errors: ``UnavailableError``.
+        """
 
 
 class ClusterPort(Protocol):
@@ -52,6 +75,9 @@ class ClusterPort(Protocol):
 
     async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
         """The service's children of one kind (Deployment, Job, ConfigMap, Pod), by label."""
+
+    async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every HorizontalPodAutoscaler there, whoever made it."""
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
         """Server-side apply, forcing the fields that we own."""
@@ -75,6 +101,26 @@ class ClusterPort(Protocol):
 
     async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """The entries of one Secret, or None where there is none."""
+
+
+class ServicesPort(Protocol):
+    """ModelServices as the commands read them. Errors: ``UnavailableError``."""
+
+    async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
+        """The ModelService, or None where there is none."""
+
+    async def read_services(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every ModelService of the namespace; ``""``: of all."""
+
+
+class FiguresPort(Protocol):
+    """The operator's own figures, from outside of it."""
+
+    async def read(self) -> str:
+        """The text of its /metrics.
+
+        Errors: ``UnavailableError``.
+        """
 
 
 class KeysPort(Protocol):
@@ -120,6 +166,9 @@ class FleetTelemetry(Protocol):
 
     def observed(self, view: ServiceView, reading: LoadReading | None, verdict: Verdict) -> None:
         """What one round found for one service."""
+
+    def shared(self, budgets: Budgets) -> None:
+        """How many GPUs there are for services."""
 
     def forget(self, key: ServiceKey) -> None:
         """The service is gone: its series go too."""

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from .api.errors import UnavailableError
 from .api.service import ServiceKey
 from .fleet import Fleet, ServiceView
-from .load.balance import plan_round
-from .load.replicas import BalancerState, Outcome
-from .ports import Clock, FleetTelemetry, LoadPort, ReplicasPort
+from .keeping import BalancerMemory
+from .load.balance import Outcome, plan_round
+from .load.gpus import Budgets
+from .ports import Clock, FleetTelemetry, GpusPort, LoadPort, ReplicasPort
 from .settings import BalancerSettings
 
 #: A change of a service wakes the loop; so many changes in a row are one round.
@@ -32,52 +33,72 @@ class Rebalancer:
         *,
         fleet: Fleet,
         load: LoadPort,
+        gpus: GpusPort,
         replicas: ReplicasPort,
         clock: Clock,
         settings: BalancerSettings,
         mark_dirty: Callable[[ServiceKey], None],
         telemetry: FleetTelemetry,
+        memory: BalancerMemory,
     ) -> None:
         self._fleet = fleet
         self._load = load
+        self._gpus = gpus
         self._replicas = replicas
         self._clock = clock
         self._settings = settings
         self._mark_dirty = mark_dirty
         self._telemetry = telemetry
-        self._states: dict[ServiceKey, BalancerState] = {}
+        self._memory = memory
+        #: Services that there are figures of, whether anything could be done about them or not.
+        self._told: set[ServiceKey] = set()
 
     async def run_forever(self) -> None:
-        """Ends only by cancellation."""
-        while True:
-            try:
-                await self.round()
-            except Exception:
-                logger.exception("A round over the fleet failed")
-            self._telemetry.beat("fleet")
-            await _wait(self._fleet.changed, self._settings.interval_seconds)
-            await asyncio.sleep(SETTLE_SECONDS)
+        """Ends only by cancellation, and then writes down what it has learned."""
+        try:
+            while True:
+                await self._turn()
+        finally:
+            await self._memory.end()
+
+    async def _turn(self) -> None:
+        try:
+            await self.round()
+        except Exception:
+            logger.exception("A round over the fleet failed")
+        self._telemetry.beat("fleet")
+        await _wait(self._fleet.changed, self._settings.interval_seconds)
+        await asyncio.sleep(SETTLE_SECONDS)
 
     async def round(self) -> None:
         """Look at every service once."""
         self._fleet.changed.clear()
         views = self._fleet.snapshot()
+        now = self._clock.now().timestamp()
         self._forget(views)
+        states = self._memory.states(views, now)
         if not views:
+            self._telemetry.shared(Budgets())
             return
-        now = self._clock.now()
-        readings = await self._load.read({k: v.ready_replicas for k, v in views.items()})
-        outcomes = plan_round(views, readings, self._states, now=now, settings=self._settings)
+        readings, budgets = await asyncio.gather(
+            self._load.read(views, now), self._gpus.read(views, now)
+        )
+        outcomes = plan_round(views, readings, states, budgets, now=now, settings=self._settings)
         for key, outcome in outcomes.items():
-            await self._enforce(key, views[key], outcome)
+            await self._enforce(key, views[key], outcome, now)
+            self._told.add(key)
             self._telemetry.observed(views[key], readings.get(key), outcome.verdict)
+        self._telemetry.shared(budgets)
+        await self._memory.write_due(now)
 
     def _forget(self, views: Mapping[ServiceKey, ServiceView]) -> None:
-        for key in set(self._states) - set(views):
-            del self._states[key]
+        for key in self._told - set(views):
+            self._told.discard(key)
             self._telemetry.forget(key)
 
-    async def _enforce(self, key: ServiceKey, view: ServiceView, outcome: Outcome) -> None:
+    async def _enforce(
+        self, key: ServiceKey, view: ServiceView, outcome: Outcome, now: float
+    ) -> None:
         extra = {"namespace": key.namespace, "service": key.name}
         if outcome.replicas is not None:
             try:
@@ -87,7 +108,8 @@ class Rebalancer:
                 return  # the state stays as it was: the next round decides again
             words = outcome.verdict.reason
             logger.info("%s → %s: %s", view.replicas, outcome.replicas, words, extra=extra)
-        self._states[key] = outcome.state
+        count = view.replicas if outcome.replicas is None else outcome.replicas
+        self._memory.take(view, outcome.state, count, now)
         before = self._fleet.verdicts.get(key)
         self._fleet.verdicts[key] = outcome.verdict
         if before is None or _shown(before) != _shown(outcome.verdict):
@@ -96,7 +118,10 @@ class Rebalancer:
 
 def _shown(verdict: object) -> tuple[object, ...]:
     """What of a verdict changes status: not the load's own figure, which changes every round."""
-    names = ("desired", "metrics_available", "metrics_reason", "decisions")
+    names = (
+        *("desired", "metrics_available", "metrics_reason", "decisions"),
+        *("within_budget", "budget_reason"),
+    )
     return tuple(getattr(verdict, name) for name in names)
 
 

@@ -20,9 +20,10 @@ from modelservice_runtime.contract.profile import Profile
 
 from . import manifests as m
 from .api import names
+from .api.pausing import pause_of
 from .api.service import ServiceKey, ServiceRef
-from .api.spec import ModelServiceSpec, parse_spec
-from .fleet import Fleet, ServiceView
+from .api.spec import RECOMMEND, ModelServiceSpec, parse_spec
+from .fleet import Fleet
 from .plan.admin_key import key_name
 from .plan.conditions import Facts
 from .plan.events import events_of
@@ -32,6 +33,8 @@ from .plan.placing import Placing, wanted_placing
 from .plan.progress import last_progress
 from .plan.pruning import obsolete_config_maps
 from .plan.report import build_status, changed_conditions
+from .plan.rivals import conflict, rival_of
+from .plan.scaled import accelerator, scaled_view
 from .plan.service_plan import Plan, Stage, Wanted, make_plan, resolve
 from .plan.serving import gpu_count, serving_cpu
 from .ports import Clock, ClusterPort, KeysPort, Telemetry
@@ -115,6 +118,8 @@ class Reconciler:
         children = parse_children(
             jobs=jobs, config_maps=config_maps, deployments=deployments, pods=pods
         )
+        autoscalers = await self._cluster.list_autoscalers(key.namespace)
+        children = dataclasses.replace(children, rival=rival_of(autoscalers, key.name))
         meta = service["metadata"]
         ref = ServiceRef(
             namespace=key.namespace,
@@ -291,6 +296,7 @@ class Reconciler:
             progress=progress,
             suspend=bool(look.spec and look.spec.suspend),
             pending=look.applied.pending if look.applied else "",
+            rival=conflict(look.spec, look.children, look.ref.name) if look.spec else "",
         )
         previous = look.service.get("status", {})
         status = build_status(look.ref, look.spec, facts, previous, now=now)
@@ -315,16 +321,15 @@ class Reconciler:
     def _publish(self, look: _Look) -> None:
         if look.spec is None:
             return
-        plan, deployment = look.plan, look.children.deployment
-        profile = plan.serving.version.profile if plan and plan.serving else None
         self._fleet.publish(
-            ServiceView(
-                key=look.ref.key,
-                scaling=look.spec.scaling,
-                suspend=look.spec.suspend,
-                capacity_rows_per_second=profile.capacity_rows_per_second if profile else None,
-                replicas=deployment.replicas if deployment else None,
-                ready_replicas=deployment.ready if deployment else 0,
+            scaled_view(
+                look.ref,
+                look.spec,
+                look.wanted.runtime if look.wanted else None,
+                look.plan,
+                look.children,
+                speed=self._tuning.speed(look.ref.key),
+                pause=pause_of(look.service["metadata"].get("annotations", {})),
             )
         )
 
@@ -380,9 +385,11 @@ def _flagging(placing: Placing) -> Profile | None:
 
 
 def _first_replicas(spec: ModelServiceSpec) -> int:
-    if spec.suspend:
+    """Those that ask for GPUs wait for the fleet loop, which knows whether there are as many."""
+    by_hand, advises = spec.scaling.replicas, spec.scaling.mode == RECOMMEND
+    shared = accelerator(spec)[1] > 0
+    if spec.suspend or (shared and not (advises and by_hand is None)):
         return 0
-    by_hand = spec.scaling.replicas
     return spec.scaling.min_replicas if by_hand is None else by_hand
 
 

@@ -44,13 +44,15 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerSettings:
-    """``utilization``: share of the measured capacity that is planned for, 0 … 1."""
+    """``scale_down_hold_seconds``: 0 for what follows from how long a replica takes to start.
 
-    interval_seconds: int = 10
-    utilization: float = 0.8
-    scale_down_hold_seconds: int = 120
+    ``gpus``: by resource, the most that services may hold together, whatever the nodes have.
+    """
+
+    interval_seconds: int = 5
+    scale_down_hold_seconds: int = 0
     metrics_stale_seconds: int = 45
-    load_window_seconds: int = 60
+    gpus: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +178,12 @@ def _engines(fields: Fields, backend: str) -> tuple[str, ...]:
 
 
 def _balancer(fields: Fields) -> BalancerSettings:
+    gpus = fields.child("gpus")
     return BalancerSettings(
-        interval_seconds=fields.integer("intervalSeconds", 10, low=1, high=300),
-        utilization=fields.decimal("utilization", "0.8", low=0.1, high=1),
-        scale_down_hold_seconds=fields.integer("scaleDownHoldSeconds", 120, low=0, high=3600),
+        interval_seconds=fields.integer("intervalSeconds", 5, low=1, high=300),
+        scale_down_hold_seconds=fields.integer("scaleDownHoldSeconds", 0, low=0, high=3600),
         metrics_stale_seconds=fields.integer("metricsStaleSeconds", 45, low=5, high=600),
-        load_window_seconds=fields.integer("loadWindowSeconds", 60, low=10, high=3600),
+        gpus={name: gpus.integer(name, low=0, high=100_000) for name in gpus.values},
     )
 
 

@@ -15,8 +15,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from .api.service import ServiceKey
-from .fleet import ServiceView, Verdict
-from .load.samples import Load, LoadReading
+from .fleet import Pool, ServiceView, Verdict
+from .load.gpus import Budgets
+from .load.reading import Load, LoadReading
+from .load.sizing import trusted
 
 _LABELS = ("namespace", "name")
 
@@ -49,6 +51,7 @@ class OperatorTelemetry:
     def __init__(self, limit_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.heartbeats = Heartbeats(limit_seconds, clock)
         self.registry = CollectorRegistry()
+        self._by_service: list[Gauge] = []
         self._reconciles = self._counter(
             "modelservice_reconcile_total", "Looks at services", ("result",)
         )
@@ -62,21 +65,53 @@ class OperatorTelemetry:
         )
         self._desired = self._gauge("modelservice_replicas_desired", "Replicas wanted")
         self._ready = self._gauge("modelservice_replicas_ready", "Replicas that answer")
+        self._known = self._gauge(
+            "modelservice_metrics_available",
+            "Whether the load of replicas that answer is known (1) or not (0)",
+        )
         self._offered = self._gauge(
             "modelservice_offered_rows_per_second", "Offered load, where it is known"
+        )
+        self._expected = self._gauge(
+            "modelservice_expected_rows_per_second",
+            "Load expected when a replica asked for now is ready",
+        )
+        self._planned = self._gauge(
+            "modelservice_planned_rows_per_second", "The same with the margin: what is sized for"
         )
         self._capacity = self._gauge(
             "modelservice_capacity_rows_per_second", "Measured capacity of one replica"
         )
-        self._known = self._gauge(
-            "modelservice_metrics_available", "Whether the load is known (1) or not (0)"
+        self._requests = self._gauge(
+            "modelservice_requests_last_minute", "Requests that ended, in whatever way"
         )
+        self._rejected = self._gauge(
+            "modelservice_rejected_requests_last_minute",
+            "Of them those that Triton refused since they had waited too long",
+        )
+        self._gpus = Gauge(
+            "modelservice_gpus_held",
+            "GPUs that its pods hold, or will",
+            (*_LABELS, "pool"),
+            registry=self.registry,
+        )
+        self._usable = Gauge(
+            "modelservice_gpus_usable",
+            "GPUs that there are for all services, where that is known",
+            ("pool",),
+            registry=self.registry,
+        )
+        #: What there are series of: the pool of each service, and all pools.
+        self._pool_of: dict[ServiceKey, str] = {}
+        self._pools: set[str] = set()
 
     def _counter(self, name: str, words: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, words, labels, registry=self.registry)
 
     def _gauge(self, name: str, words: str) -> Gauge:
-        return Gauge(name, words, _LABELS, registry=self.registry)
+        gauge = Gauge(name, words, _LABELS, registry=self.registry)
+        self._by_service.append(gauge)
+        return gauge
 
     def beat(self, loop: str) -> None:
         """The loop has turned."""
@@ -92,27 +127,47 @@ class OperatorTelemetry:
         self._jobs.labels(kind, outcome).inc()
 
     def observed(self, view: ServiceView, reading: LoadReading | None, verdict: Verdict) -> None:
-        """What one round of the fleet loop found for one service."""
-        labels = (view.key.namespace, view.key.name)
-        self._desired.labels(*labels).set(verdict.desired)
-        self._ready.labels(*labels).set(view.ready_replicas)
-        self._known.labels(*labels).set(1 if verdict.metrics_available else 0)
-        if view.capacity_rows_per_second is not None:
-            self._capacity.labels(*labels).set(view.capacity_rows_per_second)
-        if isinstance(reading, Load):
-            self._offered.labels(*labels).set(reading.rows_per_second)
-        else:
-            self._remove(self._offered, labels)
+        """What one round of the fleet loop found for one service; what is not known goes."""
+        load = reading if isinstance(reading, Load) else None
+        outlook, capacity = verdict.outlook, view.capacity
+        figures: dict[Gauge, float | None] = {
+            self._desired: verdict.desired,
+            self._ready: len(view.ready),
+            self._known: verdict.metrics_available,
+            self._offered: load.rows_per_second if load else None,
+            self._requests: load.requests if load else None,
+            self._rejected: load.violations if load else None,
+            self._expected: outlook.expected if outlook else None,
+            self._planned: outlook.planned if outlook else None,
+            self._capacity: trusted(view.speed) * capacity.of(1) if capacity else None,
+        }
+        for gauge, value in figures.items():
+            _tell(gauge, (view.key.namespace, view.key.name), value)
+        self._tell_gpus(view.key, view.pool, view.held * view.gpus)
+
+    def shared(self, budgets: Budgets) -> None:
+        """How many GPUs there are for services, of each pool where that is known."""
+        usable = {str(pool): budget.usable for pool, budget in budgets.pools.items()}
+        for pool in self._pools - set(usable):
+            _tell(self._usable, (pool,), None)
+        for pool, many in usable.items():
+            _tell(self._usable, (pool,), many)
+        self._pools = set(usable)
 
     def forget(self, key: ServiceKey) -> None:
         """The service is gone: its series go too."""
-        for gauge in (self._desired, self._ready, self._offered, self._capacity, self._known):
-            self._remove(gauge, (key.namespace, key.name))
+        for gauge in self._by_service:
+            _tell(gauge, (key.namespace, key.name), None)
+        self._tell_gpus(key, None, 0)
 
-    @staticmethod
-    def _remove(gauge: Gauge, labels: tuple[str, str]) -> None:
-        with contextlib.suppress(KeyError):
-            gauge.remove(*labels)
+    def _tell_gpus(self, key: ServiceKey, pool: Pool | None, many: int) -> None:
+        """A service that takes its GPUs from another pool now holds none of the old one."""
+        before, now = self._pool_of.pop(key, None), pool and str(pool)
+        if before is not None and before != now:
+            _tell(self._gpus, (key.namespace, key.name, before), None)
+        if now is not None:
+            self._pool_of[key] = now
+            _tell(self._gpus, (key.namespace, key.name, now), many)
 
     @contextlib.asynccontextmanager
     async def serving(self, health_port: int, metrics_port: int) -> AsyncIterator[None]:
@@ -129,6 +184,15 @@ class OperatorTelemetry:
     async def _metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_LATEST}
         return web.Response(body=generate_latest(self.registry), headers=headers)
+
+
+def _tell(gauge: Gauge, labels: tuple[str, ...], value: float | None) -> None:
+    """Set one series; None: it is not known (any more)."""
+    if value is not None:
+        gauge.labels(*labels).set(value)
+        return
+    with contextlib.suppress(KeyError):
+        gauge.remove(*labels)
 
 
 @contextlib.asynccontextmanager

@@ -211,8 +211,9 @@ def test_kubectl_scale_sets_the_replicas_and_null_gives_them_back(
     patch(kubectl, service, {"spec": {"scaling": {"replicas": None}}})
     given_back = read(kubectl, service)["spec"]["scaling"]
 
-    assert by_hand == {"minReplicas": 1, "maxReplicas": 4, "mode": "Auto", "replicas": 3}
-    assert given_back == {"minReplicas": 1, "maxReplicas": 4, "mode": "Auto"}
+    others = {"minReplicas": 1, "maxReplicas": 4, "mode": "Auto", "priority": 0}
+    assert by_hand == others | {"replicas": 3}
+    assert given_back == others
 
 
 def test_the_scale_subresource_reports_replicas_and_selector(

@@ -125,9 +125,9 @@ def test_losing_prometheus_under_constant_load_moves_no_replica(
     with steady_traffic(service.http) as traffic:
         prometheus.scale(0)
         service.wait(
-            lambda: service.condition("MetricsAvailable").get("status") == "False",
+            lambda: "the replicas themselves" in service.condition("MetricsAvailable")["message"],
             60,
-            "MetricsAvailable False",
+            "the load asked of the replicas",
         )
         end = time.monotonic() + WITHOUT_PROMETHEUS_SECONDS
         harness_access.wait_for(
@@ -136,12 +136,40 @@ def test_losing_prometheus_under_constant_load_moves_no_replica(
             "the time without Prometheus",
         )
     assert service.deployment()["spec"]["replicas"] == before
+    lost = service.condition("MetricsAvailable")
+    assert lost["status"] == "False"
+    assert "on which none is taken away" in lost["message"]
     assert service.condition("Ready")["status"] == "True"
     assert traffic.failures == []
     prometheus.scale(1)
     service.wait(
-        lambda: service.condition("MetricsAvailable").get("status") == "True", 90, "metrics again"
+        lambda: "from Prometheus" in service.condition("MetricsAvailable")["message"],
+        90,
+        "Prometheus again",
     )
+
+
+def test_another_autoscaler_is_named_and_the_replicas_are_left_to_it(service: Served) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
+    metric = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+    }
+    service.access.apply(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "of-somebody", "namespace": service.namespace},
+            "spec": {"scaleTargetRef": target, "maxReplicas": 5, "metrics": [metric]},
+        }
+    )
+    words = service.wait(
+        lambda: service.condition("Stalled").get("message"), 90, "the other autoscaler in words"
+    )
+    assert "HorizontalPodAutoscaler of-somebody sets the replicas of Deployment tiny" in words
+    assert service.condition("Ready")["status"] == "True"
+    service.access.kubectl("delete", "hpa", "of-somebody", namespace=service.namespace)
+    service.wait(lambda: not service.condition("Stalled"), 90, "no conflict any more")
 
 
 def test_an_artifact_damaged_in_the_store_is_never_served(service: Served) -> None:

@@ -30,9 +30,13 @@ NEEDED: Rights = {
     ("", "configmaps"): {"create", "delete", "list", "patch"},
     ("", "secrets"): {"create"},
     ("", "pods"): {"list", "watch"},
+    ("", "resourcequotas"): {"list"},
+    ("autoscaling", "horizontalpodautoscalers"): {"list"},
     ("", "pods/log"): {"get"},
     ("", "events"): {"create"},
 }
+#: What it has beyond that where it watches all namespaces.
+NODES: Rights = {("", "nodes"): {"list"}}
 KOPF: Rights = {("apiextensions.k8s.io", "customresourcedefinitions"): {"list", "watch"}}
 
 
@@ -52,7 +56,7 @@ def roles(objects: Objects) -> Iterator[dict[str, Any]]:
 
 
 def test_the_operator_has_exactly_what_it_needs(default_objects: Objects, pick: Pick) -> None:
-    assert rights(pick(default_objects, "ClusterRole", "operator")) == NEEDED | KOPF
+    assert rights(pick(default_objects, "ClusterRole", "operator")) == NEEDED | NODES | KOPF
 
 
 def test_nothing_is_granted_wholesale(render: Render) -> None:
@@ -143,7 +147,7 @@ def test_owner_references_are_allowed_where_the_cluster_checks_them(
 ) -> None:
     role = pick(render({"rbac": {"ownerReferences": True}}), "ClusterRole", "operator")
 
-    assert rights(role) == NEEDED | KOPF | {
+    assert rights(role) == NEEDED | NODES | KOPF | {
         ("modelservice.dev", "modelservices/finalizers"): {"update"}
     }
 

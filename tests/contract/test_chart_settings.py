@@ -51,10 +51,9 @@ CHANGED: dict[str, Any] = {
     ],
     "balancer": {
         "intervalSeconds": 11,
-        "utilization": "0.7",
         "scaleDownHoldSeconds": 121,
         "metricsStaleSeconds": 46,
-        "loadWindowSeconds": 61,
+        "gpus": {"nvidia.com/gpu": 7},
     },
     "jobs": {"attempts": 4, "backoffSeconds": 31},
     "tuning": {"driftMinutes": 16, "quietMinutes": 61, "observeSeconds": 31, "trialSeconds": 62},
@@ -110,10 +109,9 @@ def test_every_value_reaches_the_operator(document: Document) -> None:
     assert settings.watch_namespaces == ("a", "b")
     assert dataclasses.asdict(settings.balancer) == {
         "interval_seconds": 11,
-        "utilization": 0.7,
         "scale_down_hold_seconds": 121,
         "metrics_stale_seconds": 46,
-        "load_window_seconds": 61,
+        "gpus": {"nvidia.com/gpu": 7},
     }
     assert dataclasses.asdict(settings.jobs) == {"attempts": 4, "backoff_seconds": 31}
     assert dataclasses.asdict(settings.tuning) == {

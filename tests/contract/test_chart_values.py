@@ -94,9 +94,12 @@ def test_every_key_is_described(chart: Path) -> None:
     [
         ({"replicas": 2}, "$", "'replicas' was unexpected"),
         ({"balancer": {"headroom": "0.2"}}, "$.balancer", "'headroom' was unexpected"),
-        ({"balancer": {"utilization": 0.8}}, "$.balancer.utilization", "type 'string'"),
-        ({"balancer": {"utilization": "1.2"}}, "$.balancer.utilization", "match"),
-        ({"balancer": {"utilization": "0.05"}}, "$.balancer.utilization", "match"),
+        (
+            {"balancer": {"gpus": {"nvidia.com/gpu": "8"}}},
+            "$.balancer.gpus['nvidia.com/gpu']",
+            "integer",
+        ),
+        ({"balancer": {"gpus": {"gpu": 8}}}, "$.balancer.gpus", "match"),
         ({"balancer": {"intervalSeconds": 0}}, "$.balancer.intervalSeconds", "minimum"),
         ({"store": {"uri": "gs://bucket"}}, "$.store.uri", "match"),
         ({"store": {"uri": "models"}}, "$.store.uri", "match"),

@@ -69,7 +69,13 @@ FULL: dict[str, Any] = {
         },
         "resources": {"requests": QUANTITIES, "limits": {**QUANTITIES, "nvidia.com/gpu": 1}},
     },
-    "scaling": {"minReplicas": 2, "maxReplicas": 3, "mode": "Recommend", "replicas": 0},
+    "scaling": {
+        "minReplicas": 2,
+        "maxReplicas": 3,
+        "priority": 7,
+        "mode": "Recommend",
+        "replicas": 0,
+    },
     "store": {"uri": "s3://bucket/artifacts", "secretName": "credentials"},
     "suspend": True,
 }
@@ -287,7 +293,7 @@ def integers(schema: Mapping[str, Any], walk: Walk) -> list[tuple[str, int, int]
 def test_whole_numbers_have_the_same_bounds(spec_schema: Mapping[str, Any], walk: Walk) -> None:
     found = integers(spec_schema, walk)
 
-    assert len(found) == 11
+    assert len(found) == 12
     for path, low, high in found:
         for value in (low, high):
             assert isinstance(parse_spec(changed(path, value)), ModelServiceSpec)

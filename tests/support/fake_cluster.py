@@ -13,7 +13,7 @@ Address = tuple[str, str, str]
 
 
 class FakeCluster:
-    """ClusterPort and ReplicasPort. ``calls`` keeps what was asked, in order."""
+    """ClusterPort, ReplicasPort and ServicesPort. ``calls`` keeps what was asked, in order."""
 
     def __init__(self, now: datetime) -> None:
         self.objects: dict[Address, dict[str, Any]] = {}
@@ -44,6 +44,11 @@ class FakeCluster:
         found = [ServiceKey(n, name) for kind, n, name in self.objects if kind == names.KIND]
         return [key for key in found if not namespaces or key.namespace in namespaces]
 
+    async def read_services(self, namespace: str) -> list[Mapping[str, Any]]:
+        """ServicesPort."""
+        found = self.all(names.KIND)
+        return [s for s in found if namespace in {"", s["metadata"]["namespace"]}]
+
     async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
         """ClusterPort."""
         return [
@@ -51,6 +56,11 @@ class FakeCluster:
             for item in self.all(kind)
             if item["metadata"].get("labels", {}).get(names.NAME_LABEL) == key.name
         ]
+
+    async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        """ClusterPort."""
+        items = self.all("HorizontalPodAutoscaler")
+        return [item for item in items if item["metadata"]["namespace"] == namespace]
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
         """ClusterPort: as a server-side apply of whole objects."""

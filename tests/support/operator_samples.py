@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modelservice_operator.api import names
+from modelservice_operator.api.capacity import Capacity
 from modelservice_operator.api.service import ServiceKey, ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec, Scaling, Serving, parse_spec
-from modelservice_operator.fleet import ServiceView
+from modelservice_operator.fleet import ReplicaSeen, ServiceView
 from modelservice_operator.plan.observed import (
     FAILED,
     Children,
@@ -229,14 +230,24 @@ def children(**changes: Any) -> Children:
     return dataclasses.replace(base, **changes)
 
 
-def view(**changes: Any) -> ServiceView:
+def replicas_seen(count: int, name: str = "tiny") -> tuple[ReplicaSeen, ...]:
+    """So many that have answered for long, and took half a minute to start."""
+    since = NOW.timestamp() - 3600
+    return tuple(
+        ReplicaSeen(pod=f"{name}-{number}", created_at=since, ready_at=since + 30)
+        for number in range(count)
+    )
+
+
+def view(name: str = "tiny", **changes: Any) -> ServiceView:
     """A tuned service with two replicas, bounds 1 to 8, 50 rows/s each."""
+    count = changes.get("replicas", 2)
     base = ServiceView(
-        key=ServiceKey("demo", "tiny"),
+        key=ServiceKey("demo", name),
         scaling=Scaling(min_replicas=1, max_replicas=8, mode="Auto", replicas=None),
         suspend=False,
-        capacity_rows_per_second=50.0,
-        replicas=2,
-        ready_replicas=2,
+        capacity=Capacity.single(50.0, 70.0),
+        replicas=count,
+        pods=replicas_seen(count or 0, name),
     )
     return dataclasses.replace(base, **changes)

@@ -10,13 +10,17 @@ from datetime import datetime
 
 import operator_samples as samples
 import pytest
+from fake_cluster import FakeCluster
 from operator_samples import NOW
 
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import Fleet
-from modelservice_operator.load.samples import Load, LoadReading, NoData
+from modelservice_operator.fleet import Fleet, ServiceView
+from modelservice_operator.keeping import BalancerMemory
+from modelservice_operator.load.forecast import Rates
+from modelservice_operator.load.gpus import Budgets
+from modelservice_operator.load.reading import Load, LoadReading, NoData
 from modelservice_operator.logs import JsonFormatter, PlainFormatter
 from modelservice_operator.queueing import ServiceQueue
 from modelservice_operator.rebalance import Rebalancer
@@ -92,9 +96,22 @@ class ScriptedLoad:
     def __init__(self, reading: LoadReading) -> None:
         self.reading = reading
 
-    async def read(self, ready: Mapping[ServiceKey, int]) -> Mapping[ServiceKey, LoadReading]:
+    async def read(
+        self, views: Mapping[ServiceKey, ServiceView], now: float
+    ) -> Mapping[ServiceKey, LoadReading]:
         """The scripted reading for every service."""
-        return dict.fromkeys(ready, self.reading)
+        assert now == NOW.timestamp()
+        return dict.fromkeys(views, self.reading)
+
+
+class NoGpus:
+    """GpusPort of a cluster that has none."""
+
+    async def read(self, views: Mapping[ServiceKey, ServiceView], now: float) -> Budgets:
+        """No pool is asked for."""
+        assert now == NOW.timestamp()
+        assert not any(view.pool for view in views.values())
+        return Budgets()
 
 
 class Replicas:
@@ -127,16 +144,19 @@ class Round:
         self.fleet.publish(samples.view())
         self.load = ScriptedLoad(reading)
         self.replicas = Replicas()
+        self.cluster = FakeCluster(NOW)
         self.dirty: list[ServiceKey] = []
         self.telemetry = OperatorTelemetry(limit_seconds=60)
         self.rebalancer = Rebalancer(
             fleet=self.fleet,
             load=self.load,
+            gpus=NoGpus(),
             replicas=self.replicas,
             clock=FixedClock(),
             settings=BalancerSettings(),
             mark_dirty=self.dirty.append,
             telemetry=self.telemetry,
+            memory=BalancerMemory(self.cluster, soon_seconds=45),
         )
 
     def run(self) -> None:
@@ -144,7 +164,14 @@ class Round:
         asyncio.run(self.rebalancer.round())
 
 
-LOADED = Load(rows_per_second=150, age_seconds=1, complete=True)
+LOADED = Load(
+    rates=Rates(short=150.0, long=150.0, before=150.0),
+    pending=0.0,
+    requests=9000.0,
+    violations=0.0,
+    age_seconds=1.0,
+    complete=True,
+)
 
 
 def test_a_round_sets_the_replicas_and_tells_the_service() -> None:
@@ -182,6 +209,18 @@ def test_a_gone_service_leaves_no_series_behind() -> None:
     fleet.fleet.forget(KEY)
     fleet.run()
     assert registry.get_sample_value("modelservice_replicas_desired", labels) is None
+
+
+def test_a_service_that_nothing_could_be_done_about_leaves_no_series_either() -> None:
+    fleet = Round(LOADED)
+    fleet.replicas.broken = {KEY}
+    fleet.run()
+    labels = {"namespace": "demo", "name": "tiny"}
+    registry = fleet.telemetry.registry
+    assert registry.get_sample_value("modelservice_planned_rows_per_second", labels) is not None
+    fleet.fleet.forget(KEY)
+    fleet.run()
+    assert registry.get_sample_value("modelservice_planned_rows_per_second", labels) is None
 
 
 def test_a_loop_that_stops_turning_is_late() -> None:

@@ -13,7 +13,11 @@ from modelservice_operator import manifests as m
 from modelservice_operator.api import names
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Resources, Store
-from modelservice_operator.manifests.deployment import PRE_STOP_SECONDS, ServingVersion
+from modelservice_operator.manifests.deployment import (
+    PRE_STOP_SECONDS,
+    ServingVersion,
+    exit_seconds,
+)
 from modelservice_operator.manifests.storage import claim_volumes
 from modelservice_operator.plan.memory import PodMemory
 from modelservice_operator.plan.serving import Version, plan_serving
@@ -293,6 +297,14 @@ def test_a_stopping_pod_answers_until_its_connections_have_been_asked_to_end() -
     assert oldest < PRE_STOP_SECONDS * 1000
     exit_seconds = int(flags["--exit-timeout-secs"])
     assert pod["terminationGracePeriodSeconds"] > PRE_STOP_SECONDS + exit_seconds
+
+
+@pytest.mark.parametrize(("goal", "seconds"), [(1, 15), (7_000, 16), (9_000, 32), (600_000, 2048)])
+def test_a_stopping_triton_has_twice_the_goal_for_what_it_has_accepted(
+    goal: int, seconds: int
+) -> None:
+    objective = LatencyObjective(percentile=99, milliseconds=goal)
+    assert exit_seconds(samples.spec(serving=samples.serving(objective=objective))) == seconds
 
 
 TUNED = {

@@ -9,6 +9,7 @@ import pytest
 from reconcile_world import KEY, World
 
 from modelservice_operator.api import names
+from modelservice_operator.fleet import Verdict
 from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.profile import MemoryPlan
 from modelservice_runtime.contract.results import BuildResult
@@ -72,7 +73,7 @@ def test_a_tuning_changes_the_configuration_and_is_ready(world: World) -> None:
     }  # fmt: skip
     assert world.status["tuning"]["maxBatchSize"] == 8
     assert world.status["tuning"]["variant"] == samples.COMPILED.name
-    assert world.fleet.views[KEY].capacity_rows_per_second == 50.0
+    assert world.fleet.views[KEY].capacity.of(1) == 50.0
     assert not any(c["type"] == "Reconciling" for c in world.status["conditions"])
 
 
@@ -396,7 +397,7 @@ def test_a_setting_that_does_not_fit_the_limit_is_not_served_and_that_is_said(
     assert (tuned_condition["status"], tuned_condition["reason"]) == ("False", "MemoryTooSmall")
     assert "needs 2500 MiB" in tuned_condition["message"]
     assert world.condition("Ready")["reason"] == "ServingUntuned"
-    assert world.fleet.views[KEY].capacity_rows_per_second is None
+    assert world.fleet.views[KEY].capacity is None
 
 
 def test_status_says_what_was_tuned_and_why(world: World) -> None:
@@ -420,3 +421,46 @@ def test_a_cache_that_paid_off_is_in_the_configuration_and_in_tritons_flags(worl
     (volume,) = [item for item in pod["volumes"] if item["name"] == "config"]
     served = world.cluster.objects["ConfigMap", "demo", volume["configMap"]["name"]]
     assert "response_cache { enable: true }" in served["data"]["config.pbtxt"]
+
+
+def test_another_autoscaler_is_named_and_the_service_goes_on(world: World) -> None:
+    world.built()
+    world.pods_answer()
+    world.cluster.add(
+        {
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "web", "namespace": "demo"},
+            "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "tiny"}},
+        }
+    )
+    world.look()
+    stalled = world.condition("Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "SecondOwner")
+    assert "HorizontalPodAutoscaler web" in stalled["message"]
+    assert world.condition("Ready")["status"] == "True"
+    assert "HorizontalPodAutoscaler web" in world.fleet.views[KEY].rival
+
+
+def test_a_service_that_asks_for_gpus_waits_for_the_fleet_loop_to_give_it_some(
+    world: World,
+) -> None:
+    spec = copy.deepcopy(samples.MINIMAL_SPEC)
+    spec["serving"]["resources"] = {"limits": {"nvidia.com/gpu": 1}}
+    world.apply(spec)
+    world.look()
+    world.end_job(names.BUILD, samples.build_result(world.key_of(names.BUILD)))
+    world.look()
+    assert world.cluster.objects["Deployment", *KEY]["spec"]["replicas"] == 0
+    world.fleet.verdicts[KEY] = Verdict(
+        desired=0,
+        reason="no room",
+        metrics_available=None,
+        metrics_reason="NoReplicas",
+        metrics_message="none",
+        within_budget=False,
+        budget_reason="MinimumDoesNotFit",
+        budget_message="there are no GPUs left",
+    )
+    world.look()
+    assert world.condition("Available")["reason"] == "MinimumDoesNotFit"
+    assert world.condition("Ready")["message"] == "there are no GPUs left"

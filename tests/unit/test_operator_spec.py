@@ -128,7 +128,7 @@ def test_nonsense_never_crashes_the_parser(document: Any) -> None:
         ({"store": {}}, "settings.store.uri"),
         ({"imagePullPolicy": "Perhaps"}, "settings.imagePullPolicy"),
         ({"kerasBuilderImage": None}, "settings.kerasBuilderImage"),
-        ({"balancer": {"utilization": "1.5"}}, "settings.balancer.utilization"),
+        ({"balancer": {"gpus": {"nvidia.com/gpu": -1}}}, "settings.balancer.gpus.nvidia.com/gpu"),
         ({"runtimes": [{**RUNTIME, "engines": ["warp"]}]}, "settings.runtimes[0].engines[0]"),
         ({"runtimes": [{**RUNTIME, "engines": ["openvino"]}]}, "settings.runtimes[0].engines"),
         (

@@ -47,6 +47,14 @@ but the API server asks for create as well when the object is not there yet.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+# Share: how many GPUs a namespace may have.
+- apiGroups: [""]
+  resources: [resourcequotas]
+  verbs: [list]
+# Notice who else sets the replicas of a Deployment of ours.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list]
 # Progress of a running Job, and the last lines of one that failed.
 - apiGroups: [""]
   resources: [pods/log]

@@ -17,8 +17,15 @@
 {{- end }}
 {{- $balancer := dict }}
 {{- range $key, $value := .Values.balancer }}
-{{- $_ := set $balancer $key (kindIs "string" $value | ternary $value (int $value)) }}
+{{- if ne $key "gpus" }}
+{{- $_ := set $balancer $key (int $value) }}
 {{- end }}
+{{- end }}
+{{- $gpus := dict }}
+{{- range $key, $value := .Values.balancer.gpus }}
+{{- $_ := set $gpus $key (int $value) }}
+{{- end }}
+{{- $_ := set $balancer "gpus" $gpus }}
 {{- $tuning := dict }}
 {{- range $key, $value := .Values.tuning }}
 {{- $_ := set $tuning $key (int $value) }}

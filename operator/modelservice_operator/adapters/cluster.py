@@ -34,6 +34,7 @@ _RESOURCES = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Event": ("/api/v1", "events"),
+    "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
     "Job": ("/apis/batch/v1", "jobs"),
     "Pod": ("/api/v1", "pods"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
@@ -42,6 +43,9 @@ _RESOURCES = {
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     names.KIND: (f"/apis/{names.GROUP}/{names.VERSION}", names.PLURAL),
 }
+
+#: Objects of one answer.
+PAGE_ITEMS = 500
 
 _FORBIDDEN = 403
 _NOT_FOUND = 404
@@ -72,11 +76,39 @@ class KubernetesCluster:
         metas = [item["metadata"] for body in bodies for item in _json(body).get("items", ())]
         return [ServiceKey(meta["namespace"], meta["name"]) for meta in metas]
 
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> bytes | None:
+        """What is at a path, None where nothing is.
+
+        Raises:
+            UnavailableError: it could not be read; the message has the server's words.
+        """
+        status, body = await self._call("GET", path, query=query)
+        return None if status == _NOT_FOUND else body
+
+    async def list_all(self, path: str) -> list[Mapping[str, Any]]:
+        """The items at a path of the whole cluster, page by page, as the API server has them."""
+        items: list[Mapping[str, Any]] = []
+        query = {"limit": str(PAGE_ITEMS), "resourceVersion": "0"}
+        while True:
+            _, body = await self._call("GET", path, query=query)
+            page = _json(body)
+            items += page.get("items", ())
+            following = page.get("metadata", {}).get("continue")
+            if not following:
+                return items
+            query = {"limit": str(PAGE_ITEMS), "continue": following}
+
     async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
         """The service's children of one kind, by label."""
         query = {"labelSelector": f"{names.NAME_LABEL}={key.name}"}
         _, body = await self._call("GET", _path(kind, key.namespace), query=query)
         items: list[Mapping[str, Any]] = _json(body)["items"]
+        return items
+
+    async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        """Every HorizontalPodAutoscaler there, whoever made it."""
+        _, body = await self._call("GET", _path("HorizontalPodAutoscaler", namespace))
+        items: list[Mapping[str, Any]] = _json(body).get("items", [])
         return items
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -12,30 +11,30 @@ from requests.exceptions import RequestException
 from urllib3.util.retry import Retry
 
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.load.samples import LoadReading, NoData, PodSample, read_load
+from modelservice_operator.fleet import ServiceView
+from modelservice_operator.load.offered import ReplicaCounters
+from modelservice_operator.load.reading import (
+    PROMETHEUS,
+    WINDOW_SECONDS,
+    LoadReading,
+    NoData,
+    read_load,
+)
 from modelservice_operator.settings import BalancerSettings
 
-from .series import PodKey, parse_vector
+from .series import REJECTED, Series, counters, parse_matrix
 
 TIMEOUT_SECONDS = 5
 
-_BY = "sum by (namespace, modelservice, pod)"
 _OURS = '{modelservice!=""}'
-
-logger = logging.getLogger(__name__)
-
-
-def queries(window_seconds: int) -> dict[str, str]:
-    """The figures of a pod, by the name of PodSample's field; rates before any sum."""
-    window = f"[{window_seconds}s]"
-    counter = f"nv_inference_request_success{_OURS}"
-    return {
-        "succeeded": f"{_BY} (rate({counter}{window}))",
-        "failed": f"{_BY} (rate(nv_inference_request_failure{_OURS}{window}))",
-        "pending_growth": f"{_BY} (deriv(nv_inference_pending_request_count{_OURS}{window}))",
-        "rows": f"{_BY} (rate(nv_inference_count{_OURS}{window}))",
-        "age_seconds": f"min by (namespace, modelservice, pod) (time() - timestamp({counter}))",
-    }
+#: Raw samples, not rates: each replica's counters begin at 0, and freshness is in their times.
+_FAILURES = f"nv_inference_request_failure{_OURS}"
+QUERIES = {
+    "successes": f"nv_inference_request_success{_OURS}",
+    "failures": _FAILURES,
+    "rows": f"nv_inference_count{_OURS}",
+    "pending": f"nv_inference_pending_request_count{_OURS}",
+}
 
 
 class PrometheusLoad:
@@ -47,52 +46,52 @@ class PrometheusLoad:
         # Its own repeats are switched off: the next round is the repeat.
         self._client = PrometheusConnect(url=url, retry=Retry(total=0)) if url else None
 
-    async def read(self, ready: Mapping[ServiceKey, int]) -> Mapping[ServiceKey, LoadReading]:
-        """The load of every service in ``ready`` (its replicas that answer). Never raises."""
+    async def read(
+        self, views: Mapping[ServiceKey, ServiceView], now: float
+    ) -> Mapping[ServiceKey, LoadReading]:
+        """The load of every service. Never raises."""
         if self._client is None:
-            return _nothing(ready, "NoPrometheus", "no Prometheus is configured")
+            return _nothing(views, "NoPrometheus", "no Prometheus is configured")
         try:
-            figures = await asyncio.to_thread(self._figures)
+            figures = await asyncio.to_thread(self._figures, self._client)
         except (RequestException, PrometheusApiClientException, ValueError, KeyError) as error:
             words = f"Prometheus at {self._url} did not answer: {_cause(error)}"
-            return _nothing(ready, "PrometheusUnreachable", words)
-        stale = self._settings.metrics_stale_seconds
+            return _nothing(views, "PrometheusUnreachable", words)
         return {
-            key: read_load(samples_of(key, figures), ready_replicas=count, stale_seconds=stale)
-            for key, count in ready.items()
+            key: read_load(
+                replicas_of(view, figures),
+                ready={pod.pod for pod in view.ready},
+                now=now,
+                stale_seconds=self._settings.metrics_stale_seconds,
+                source=PROMETHEUS,
+            )
+            for key, view in views.items()
         }
 
-    def _figures(self) -> dict[str, dict[PodKey, float]]:
-        client = self._client
-        if client is None:
-            return {}
-        wanted = queries(self._settings.load_window_seconds)
-        return {
-            name: parse_vector(client.custom_query(query, timeout=TIMEOUT_SECONDS))
-            for name, query in wanted.items()
+    def _figures(self, client: PrometheusConnect) -> dict[str, Series]:
+        window = f"[{WINDOW_SECONDS}s]"
+        answers = {
+            name: client.custom_query(f"{query}{window}", timeout=TIMEOUT_SECONDS)
+            for name, query in QUERIES.items()
         }
+        figures = {name: parse_matrix(answer) for name, answer in answers.items()}
+        return figures | {"rejected": parse_matrix(answers["failures"], reason=REJECTED)}
 
 
-def samples_of(key: ServiceKey, figures: Mapping[str, Mapping[PodKey, float]]) -> list[PodSample]:
-    """The samples of one service's pods."""
-    pods = {pod for values in figures.values() for pod in values if pod.service == key}
+def replicas_of(view: ServiceView, figures: Mapping[str, Series]) -> list[ReplicaCounters]:
+    """The counters of one service's pods."""
+    since = {pod.pod: pod.created_at for pod in view.pods}
+    pods = {pod for series in figures.values() for pod in series if pod.service == view.key}
     return [
-        PodSample(
-            pod=pod.pod,
-            succeeded=figures["succeeded"].get(pod),
-            failed=figures["failed"].get(pod),
-            pending_growth=figures["pending_growth"].get(pod),
-            rows=figures["rows"].get(pod),
-            age_seconds=figures["age_seconds"].get(pod),
-        )
+        ReplicaCounters(pod=pod.pod, samples=counters(pod, figures), since=since.get(pod.pod))
         for pod in sorted(pods)
     ]
 
 
 def _nothing(
-    keys: Collection[ServiceKey], reason: str, message: str
+    views: Mapping[ServiceKey, ServiceView], reason: str, message: str
 ) -> dict[ServiceKey, LoadReading]:
-    return {key: NoData(reason=reason, message=message) for key in keys}
+    return {key: NoData(reason=reason, message=message) for key in views}
 
 
 def _cause(error: Exception) -> str:

@@ -17,10 +17,19 @@ ACCURACY_GOAL_MET = "AccuracyGoalMet"
 TUNED = "Tuned"
 AVAILABLE = "Available"
 METRICS_AVAILABLE = "MetricsAvailable"
+WITHIN_BUDGET = "WithinBudget"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 
-KNOWN = (READY, ARTIFACT_READY, ACCURACY_GOAL_MET, TUNED, AVAILABLE, METRICS_AVAILABLE)
+KNOWN = (
+    READY,
+    ARTIFACT_READY,
+    ACCURACY_GOAL_MET,
+    TUNED,
+    AVAILABLE,
+    METRICS_AVAILABLE,
+    WITHIN_BUDGET,
+)
 
 #: The API server allows 32768 characters in a condition's message; people read far fewer.
 MAX_MESSAGE = 1024

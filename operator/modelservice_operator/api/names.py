@@ -13,6 +13,8 @@ KIND = "ModelService"
 PREFIX = "modelservice.dev"
 FINALIZER = f"{PREFIX}/operator"
 REBUILD = f"{PREFIX}/rebuild"
+#: On a ModelService: in, out or all (api/pausing.py).
+PAUSE = f"{PREFIX}/pause-scaling"
 NAME_LABEL = f"{PREFIX}/name"
 KEY_LABEL = f"{PREFIX}/key"
 ATTEMPT_LABEL = f"{PREFIX}/attempt"
@@ -36,6 +38,7 @@ BUILD = "build"
 TUNE = "tune"
 SERVING = "serving"
 STATE = "state"
+BALANCING = "balancing"
 STATE_FILE = "state.json"
 
 #: Digits of a key in a name. The longest is a host name, of a pod of a build's Job: 40 characters
@@ -71,6 +74,11 @@ def admin_secret(name: str, key: str) -> str:
 def tuning_state(name: str) -> str:
     """Name of the ConfigMap with what is remembered of a running service's tuning."""
     return f"{name}-tuning"
+
+
+def balancer_state(name: str) -> str:
+    """Name of the ConfigMap with what the balancer has learned of a service."""
+    return f"{name}-balancing"
 
 
 def labels(name: str, component: str) -> dict[str, str]:

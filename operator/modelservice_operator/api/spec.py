@@ -44,12 +44,16 @@ class Serving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """Bounds of the replica count; ``replicas`` set by hand switches the balancer off."""
+    """Bounds of the replica count; ``replicas`` set by hand switches the balancer off.
+
+    ``priority``: a higher one is served first where GPUs are short.
+    """
 
     min_replicas: int
     max_replicas: int
     mode: str
     replicas: int | None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,13 @@ def _scaling(fields: Fields) -> Scaling:
         raise SpecError(fields.at("minReplicas"), f"{low} is more than maxReplicas {high}")
     by_hand = fields.integer("replicas", low=0, high=1000) if fields.has("replicas") else None
     mode = fields.choice("mode", AUTO, (AUTO, RECOMMEND))
-    return Scaling(min_replicas=low, max_replicas=high, mode=mode, replicas=by_hand)
+    return Scaling(
+        min_replicas=low,
+        max_replicas=high,
+        mode=mode,
+        replicas=by_hand,
+        priority=fields.integer("priority", 0, low=0, high=1000),
+    )
 
 
 def _store(fields: Fields) -> Store:

@@ -30,6 +30,11 @@ WINDOW_EXECUTIONS = 200
 #: Measured ÷ observed, or observed ÷ measured, beyond which they differ.
 TOLERANCE = 1.3
 
+#: A correction of capacity beyond these is none any more: the profile is wrong.
+SPEEDS = (0.5, 1.5)
+#: Share of a new window in the speed.
+SMOOTHING = 0.1
+
 SERVICE_TIME, TRAFFIC = "ServiceTime", "Traffic"
 
 
@@ -56,11 +61,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """The outcome of one look."""
+    """The outcome of one look. ``speed``: of a window that became full, None of another one."""
 
     state: DriftState
     window: Window
     finding: Finding | None = None
+    speed: float | None = None
 
 
 def watch(
@@ -92,7 +98,12 @@ def watch(
         finding = _of_traffic(profile, rows, settings)
     elif speed is not None and _is_long(after.speed_since, now, patience):
         finding = _of_speed(profile, speed, window, settings)
-    return Watched(state=after, window=Window(began_at=now), finding=finding)
+    return Watched(state=after, window=Window(began_at=now), finding=finding, speed=speed)
+
+
+def smoothed(before: float, speed: float) -> float:
+    """The speed that capacity is corrected with, after one more full window."""
+    return before + SMOOTHING * (max(SPEEDS[0], min(speed, SPEEDS[1])) - before)
 
 
 def _waiting(state: DriftState, window: Window, *, now: float, patience: float) -> Watched:

@@ -1,182 +1,203 @@
-"""How many replicas one service is to have, and why.
+"""How many replicas one service is to have, and why. Pure.
 
-==========================  ====================================  =======================
-case, the first that holds  count                                 balancer
-==========================  ====================================  =======================
-suspended                   0                                     off
-scaling.replicas is set     that many, bounds or not              off
-no Deployment yet           minReplicas                           waits
-no profile yet              as now, within the bounds             waits
-load not known              as now, within the bounds             holds
-load above the capacity     as many as it takes, at once          up
-load below it               the largest wish of the hold window   down, at most half a step
-==========================  ====================================  =======================
+==========================  ======================================  ======================
+case, the first that holds  wish                                    balancer
+==========================  ======================================  ======================
+suspended                   0                                       off
+scaling.replicas is set     that many, bounds or not                off
+another autoscaler sets it  as now, bounds or not                   off
+paused altogether           as now, bounds or not                   off
+no Deployment yet           minReplicas                             waits
+no profile that can be used as now, within the bounds               waits
+load not known              as now, within the bounds               holds
+load not from Prometheus,
+or not of every replica     as now, or more                         holds or up
+load above the capacity     as many as it takes, at once            up
+load below it               the largest wish of the hold window     down, at most half
+==========================  ======================================  ======================
+
+A pause of one side (api/pausing.py) leaves the other to the rules. Load that is expected when a
+replica asked for now is ready counts, replicas that still load count as present, and nothing goes
+down until three readings in a row were there.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
+from modelservice_operator.api.pausing import ALL, IN
 from modelservice_operator.api.service import Decision
 from modelservice_operator.api.spec import RECOMMEND, Scaling
-from modelservice_operator.fleet import ServiceView, Verdict
+from modelservice_operator.fleet import ServiceView
 from modelservice_operator.settings import BalancerSettings
 
-from .hold import HoldWindow
-from .samples import Load, LoadReading, NoData
+from .cold_start import ColdStart
+from .error_budget import ErrorBudget
+from .forecast import Shortfalls, expected
+from .hold import HoldWindow, hold_seconds
+from .reading import Load, LoadReading, NoData
+from .sizing import Demand, size
+from .worth import worth
 
-#: At most half of the replicas go in one step, and steps are so far apart.
-DOWN_STEP_SECONDS = 15
+#: So many readings in a row before anything goes down.
+FRESH_READINGS = 3
 MAX_DECISIONS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerState:
-    """What the next round needs to know of this one.
-
-    Empty after a restart: nothing is lost but the hold window, which then starts with the
-    current count.
+    """What the next round needs to know of this one; times are POSIX seconds.
 
     ``unheard_since``: since when the replicas answer and nothing is known of their load.
+    ``fresh``: readings in a row. ``started``: pods whose start was learned from.
     """
 
     hold: HoldWindow = field(default_factory=HoldWindow)
-    last_down: datetime | None = None
-    unheard_since: datetime | None = None
+    shortfalls: Shortfalls = field(default_factory=Shortfalls)
+    care: ErrorBudget = field(default_factory=ErrorBudget)
+    starts: ColdStart = field(default_factory=ColdStart)
+    started: frozenset[str] = frozenset()
+    fresh: int = 0
+    last_down: float | None = None
+    unheard_since: float | None = None
     decisions: tuple[Decision, ...] = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """A verdict for status, the count to set (None: leave it), the state for the next round."""
-
-    verdict: Verdict
-    replicas: int | None
-    state: BalancerState
+    def decided(self, decision: Decision) -> BalancerState:
+        """Remember a decision; advice that is merely repeated each round is not a new one."""
+        known = self.decisions
+        if known and (known[-1].before, known[-1].after) == (decision.before, decision.after):
+            return self
+        return replace(self, decisions=(*known, decision)[-MAX_DECISIONS:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    count: int
-    reason: str
+class Metrics:
+    """Whether the load is known, in the words of the condition MetricsAvailable."""
+
     available: bool | None
-    metrics_reason: str
-    metrics_message: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one service is to have, if there is room.
+
+    ``count``: the wish, the hold included; ``least``: what it must have. ``elastic``: it may be
+    given less than the wish, and GPUs may be taken from it. ``utility``: what so many replicas
+    are worth, 0 … 1. ``demand``: what the wish comes from, None where the load does not decide.
+    """
+
+    count: int
+    least: int
+    reason: str
+    metrics: Metrics
     state: BalancerState
+    elastic: bool = False
+    utility: Callable[[int], float] | None = None
+    demand: Demand | None = None
 
 
-def decide(
+def advises(view: ServiceView) -> bool:
+    """Whether what is decided is only said, not done."""
+    scaling = view.scaling
+    return scaling.mode == RECOMMEND and scaling.replicas is None and not view.suspend
+
+
+def assess(
     view: ServiceView,
     reading: LoadReading,
     state: BalancerState,
     *,
-    now: datetime,
+    now: float,
     settings: BalancerSettings,
-) -> Outcome:
-    """One service's count; the table is in the module's docstring."""
-    wish = _wish(view, reading, state, now, settings)
-    state = wish.state
-    before = view.replicas
-    changes = before is not None and wish.count != before
-    recommends = view.scaling.mode == RECOMMEND and view.scaling.replicas is None
-    advice = recommends and not view.suspend
-    if changes and before is not None:
-        words = f"{wish.reason} (mode Recommend: not applied)" if advice else wish.reason
-        decision = Decision(at=now, before=before, after=wish.count, reason=words)
-        state = replace(state, decisions=_remember(state.decisions, decision))
-    verdict = Verdict(
-        desired=wish.count,
-        reason=wish.reason,
-        metrics_available=wish.available,
-        metrics_reason=wish.metrics_reason,
-        metrics_message=wish.metrics_message,
-        decisions=state.decisions,
-    )
-    return Outcome(
-        verdict=verdict, replicas=wish.count if changes and not advice else None, state=state
-    )
-
-
-def _remember(known: tuple[Decision, ...], new: Decision) -> tuple[Decision, ...]:
-    """Add a decision; advice that is merely repeated each round is not a new one."""
-    if known and (known[-1].before, known[-1].after) == (new.before, new.after):
-        return known
-    return (*known, new)[-MAX_DECISIONS:]
-
-
-def _wish(
-    view: ServiceView,
-    reading: LoadReading,
-    state: BalancerState,
-    now: datetime,
-    settings: BalancerSettings,
-) -> _Wish:
-    state = _unheard(view, reading, state, now)
-    patience = timedelta(seconds=settings.metrics_stale_seconds)
-    young = state.unheard_since is not None and now - state.unheard_since < patience
-    available, reason, message = _metrics(view, reading, young=young)
+) -> Wish:
+    """One service's wish; the table is in the module's docstring."""
+    state = _learned(view, _unheard(view, reading, state, now))
+    metrics = _metrics(view, reading, state, now, settings)
     current = view.scaling.min_replicas if view.replicas is None else view.replicas
-    bounded = _bounded(current, view.scaling)
+    bounded = within(current, view.scaling)
     fixed = _fixed(view, bounded, reading)
-    if fixed is not None or isinstance(reading, NoData) or not view.capacity_rows_per_second:
-        count, words = fixed or (bounded, "held")
-        return _Wish(
-            count=count,
-            reason=words,
-            available=available,
-            metrics_reason=reason,
-            metrics_message=message,
-            state=state,
-        )
-    count, words, state = _sized(view, reading, state, current=bounded, now=now, settings=settings)
-    return _Wish(
-        count=count,
-        reason=words,
-        available=available,
-        metrics_reason=reason,
-        metrics_message=message,
-        state=state,
-    )
+    if fixed is not None:
+        count, words = fixed
+        return Wish(count=count, least=count, reason=words, metrics=metrics, state=state)
+    assert isinstance(reading, Load)  # noqa: S101 - _fixed has answered for NoData
+    return _sized(view, reading, state, metrics, current=bounded, now=now, settings=settings)
 
 
 def _unheard(
-    view: ServiceView, reading: LoadReading, state: BalancerState, now: datetime
+    view: ServiceView, reading: LoadReading, state: BalancerState, now: float
 ) -> BalancerState:
     """Remember since when nothing was heard of replicas that answer."""
-    if not isinstance(reading, NoData) or view.ready_replicas == 0:
+    if isinstance(reading, Load) and reading.instead_of is None:
         return replace(state, unheard_since=None)
-    return replace(state, unheard_since=state.unheard_since or now)
+    if not view.ready:
+        return replace(state, unheard_since=None, fresh=0)
+    return replace(state, unheard_since=state.unheard_since or now, fresh=0)
+
+
+def _learned(view: ServiceView, state: BalancerState) -> BalancerState:
+    """Take in how long replicas took to start, each once."""
+    starts = state.starts
+    for pod in sorted(view.ready, key=lambda pod: pod.ready_at or 0.0):
+        if pod.pod not in state.started and pod.ready_at is not None:
+            starts = starts.add(pod.ready_at - pod.created_at)
+    known = frozenset(pod.pod for pod in view.pods if pod.ready_at is not None)
+    kept = state.started & frozenset(pod.pod for pod in view.pods)
+    return replace(state, starts=starts, started=kept | known)
 
 
 def _metrics(
-    view: ServiceView, reading: LoadReading, *, young: bool
-) -> tuple[bool | None, str, str]:
-    if isinstance(reading, NoData) and view.ready_replicas == 0:
-        return None, "NoReplicas", "no replica answers, so there is no load to read"
-    if isinstance(reading, NoData):
-        if reading.young and young:
-            return None, "NotScrapedYet", f"{reading.message}; the replica count is held"
-        return False, reading.reason, f"{reading.message}; the replica count is held"
+    view: ServiceView,
+    reading: LoadReading,
+    state: BalancerState,
+    now: float,
+    settings: BalancerSettings,
+) -> Metrics:
     # No figure: it changes every round, and status would show one of long ago. See /metrics.
-    words = "of every replica" if reading.complete else "of some replicas, so as a lower bound"
-    return True, "LoadKnown", f"the load is known {words}"
+    if isinstance(reading, Load):
+        words = "of every replica" if reading.complete else "of some replicas, so as a lower bound"
+        message = f"the load is known {words}, from {reading.source}"
+        if reading.instead_of is None:
+            return Metrics(available=True, reason="LoadKnown", message=message)
+        message = f"{reading.instead_of.message}; {message}, on which none is taken away"
+        reading = reading.instead_of
+    else:
+        message = f"{reading.message}; the replica count is held"
+    if not view.ready:
+        message = "no replica answers, so there is no load to read"
+        return Metrics(available=None, reason="NoReplicas", message=message)
+    since = state.unheard_since
+    if reading.young and since is not None and now - since < settings.metrics_stale_seconds:
+        return Metrics(available=None, reason="NotScrapedYet", message=message)
+    return Metrics(available=False, reason=reading.reason, message=message)
 
 
 def _fixed(view: ServiceView, bounded: int, reading: LoadReading) -> tuple[int, str] | None:
     """The count where load does not matter, and why."""
-    if view.suspend:
-        return 0, "spec.suspend is true"
-    if view.scaling.replicas is not None:
-        return view.scaling.replicas, "spec.scaling.replicas is set by hand; the balancer is off"
+    if (said := _said_by_people(view)) is not None:
+        return said
     bounds = f"minReplicas {view.scaling.min_replicas}, maxReplicas {view.scaling.max_replicas}"
     if view.replicas is None:
         return view.scaling.min_replicas, f"no Deployment yet; {bounds}"
-    if view.capacity_rows_per_second is None:
-        return bounded, f"not tuned yet, so the count is held within its bounds ({bounds})"
+    if view.capacity is None:
+        return bounded, f"no usable profile yet, so the count is held within its bounds ({bounds})"
     if isinstance(reading, NoData):
         return bounded, f"{reading.message}, so the count is held within its bounds ({bounds})"
+    return None
+
+
+def _said_by_people(view: ServiceView) -> tuple[int, str] | None:
+    if view.suspend:
+        return 0, "spec.suspend is true"
+    if view.rival and view.replicas is not None:
+        return view.replicas, view.rival
+    if view.scaling.replicas is not None:
+        return view.scaling.replicas, "spec.scaling.replicas is set by hand; the balancer is off"
+    if view.pause is not None and view.pause.side == ALL and view.replicas is not None:
+        return view.replicas, f"paused ({view.pause.words})"
     return None
 
 
@@ -184,51 +205,94 @@ def _sized(
     view: ServiceView,
     load: Load,
     state: BalancerState,
+    metrics: Metrics,
     *,
     current: int,
-    now: datetime,
+    now: float,
     settings: BalancerSettings,
-) -> tuple[int, str, BalancerState]:
-    capacity = view.capacity_rows_per_second or 0.0
-    wanted = replicas_for(load.rows_per_second, capacity, settings.utilization)
-    wish = _bounded(wanted, view.scaling)
-    hold = state.hold if state.hold.wishes else HoldWindow(((now, current),))
-    hold = hold.record(wish, now=now, seconds=settings.scale_down_hold_seconds)
-    state = replace(state, hold=hold)
-    words = (
-        f"{load.rows_per_second:.0f} rows/s offered, capacity {capacity:.0f} rows/s each"
-        f" at {settings.utilization:.0%} utilization"
+) -> Wish:
+    capacity = view.capacity
+    assert capacity is not None  # noqa: S101 - _fixed has answered without one
+    lead = state.starts.seconds
+    forecast = expected(load.rates, lead)
+    state = replace(
+        state,
+        fresh=0 if load.instead_of else min(FRESH_READINGS, state.fresh + 1),
+        shortfalls=state.shortfalls.add(now, load.rates.short, forecast, lead),
+        care=state.care.add(now, load.requests, load.violations, allowed=view.allowed),
     )
-    if wish != wanted:
-        words += (
-            f", {wanted} wanted, bounds {view.scaling.min_replicas} to {view.scaling.max_replicas}"
-        )
+    spread = state.shortfalls.margin(forecast)
+    demand = Demand(
+        rate=load.rates.short,
+        expected=forecast,
+        planned=forecast + state.care.factor * spread,
+        lead_seconds=lead,
+        pending=load.pending,
+    )
+    wanted = size(demand, capacity, speed=view.speed, ready=len(view.ready), batch=view.batch)
+    wish = within(wanted.replicas, view.scaling)
+    # After a time without readings the present is the only thing that is known.
+    hold = state.hold if state.fresh >= FRESH_READINGS else HoldWindow(((now, current),))
+    seconds = settings.scale_down_hold_seconds or hold_seconds(lead)
+    hold = hold.record(wish, now=now, seconds=seconds)
+    state = replace(state, hold=hold)
+    words = wanted.words + (f" at {view.goal}" if view.goal else "")
+    if wish != wanted.replicas:
+        bounds = f"bounds {view.scaling.min_replicas} to {view.scaling.max_replicas}"
+        words += f", {wanted.replicas} wanted, {bounds}"
+    count, words = _held(load, state, wish, words, current=current, seconds=seconds)
+    count, words = _paused(view, count, words)
+    slow = max(load.rates.long, load.rates.short)
+    return Wish(
+        count=count,
+        least=max(view.scaling.min_replicas, min(count, current) if _keeps(view, load) else 0),
+        reason=words,
+        metrics=metrics,
+        state=state,
+        elastic=True,
+        utility=worth(demand, capacity, slow=slow, spread=spread, speed=view.speed),
+        demand=demand,
+    )
+
+
+def _held(
+    load: Load, state: BalancerState, wish: int, words: str, *, current: int, seconds: float
+) -> tuple[int, str]:
+    """The wish, or what is kept beyond it, and why."""
     if wish >= current:
-        return wish, words, state
+        return wish, words
+    if load.instead_of is not None:
+        return current, f"{words}; held: {load.instead_of.message}"
     if not load.complete:
-        return current, f"{words}; held: not every replica was heard of", state
-    count = _step_down(current, max(wish, hold.largest()), state, now)
-    if count < current:
-        return count, words, replace(state, last_down=now)
-    until = hold.until(wish, seconds=settings.scale_down_hold_seconds)
-    when = f" until {until:%H:%M:%S} UTC" if until else ""
-    return current, f"{words}; {wish} would do, held{when}", state
+        return current, f"{words}; held: not every replica was heard of"
+    if state.fresh < FRESH_READINGS:
+        return current, f"{words}; held until the load was read {FRESH_READINGS} times"
+    kept = min(current, max(wish, state.hold.largest()))
+    until = state.hold.until(wish, seconds=seconds)
+    if kept > wish and until is not None:
+        words += f"; {wish} would do, {kept} held until {_clock(until)}"
+    return kept, words
 
 
-def _step_down(current: int, target: int, state: BalancerState, now: datetime) -> int:
-    if state.last_down and now - state.last_down < timedelta(seconds=DOWN_STEP_SECONDS):
-        return current
-    return max(target, math.ceil(current / 2))
+def _paused(view: ServiceView, count: int, words: str) -> tuple[int, str]:
+    """What the people's pause leaves of the wish. Beyond the bounds nothing is kept."""
+    now_has = view.replicas
+    if view.pause is None or now_has is None:
+        return count, words
+    kept = max(count, now_has) if view.pause.side == IN else min(count, now_has)
+    kept = within(kept, view.scaling)
+    return kept, words if kept == count else f"{words}; {count} wanted, paused ({view.pause.words})"
 
 
-def replicas_for(rows_per_second: float, capacity: float, utilization: float) -> int:
-    """Replicas that serve a load, each planned to ``utilization`` of its capacity; at least 1."""
-    if capacity <= 0:
-        return 1
-    needed = rows_per_second / (capacity * utilization)
-    # A sum of rates that lands on a whole number may miss it by a rounding error.
-    return max(1, math.ceil(needed - 1e-9))
+def _keeps(view: ServiceView, load: Load) -> bool:
+    """Whether no GPU may be taken from it."""
+    return not load.firm or (view.pause is not None and view.pause.side == IN)
 
 
-def _bounded(count: int, scaling: Scaling) -> int:
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, tz=UTC):%H:%M:%S} UTC"
+
+
+def within(count: int, scaling: Scaling) -> int:
+    """``count``, within the bounds."""
     return max(scaling.min_replicas, min(count, scaling.max_replicas))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +40,10 @@ LOAD_SECONDS = 300
 #: A stopping pod goes on answering until every connection it had has been asked to end: gRPC
 #: varies their age by a tenth, and clients have the rest to come to know of it.
 PRE_STOP_SECONDS = CONNECTION_AGE_SECONDS + 8
-#: Triton's own time for requests in flight.
+#: Triton's own time for requests in flight, at least; it ends as soon as there are none.
 EXIT_SECONDS = 15
-TERMINATION_GRACE_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS + 10
+#: Beyond that time, before the kubelet kills.
+KILL_SECONDS = 10
 #: Loading and warming up may take up to period x threshold = 10 min.
 STARTUP_PERIOD_SECONDS = 2
 STARTUP_FAILURES = 300
@@ -171,18 +173,24 @@ def _pod(
     }
     wanted = with_memory(spec.serving.resources, serving.memory)
     fetch = common | _fetch(serving, store, join(claims, artifact, tmp), wanted)
-    triton = common | _triton(ref.name, serving, own, wanted)
+    triton = common | _triton(ref.name, serving, own, wanted, exit_seconds(spec))
     return {
         "serviceAccountName": ref.name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security(),
-        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + exit_seconds(spec) + KILL_SECONDS,
         "topologySpreadConstraints": [_spread(ref)],
         "volumes": [*claims.volumes, *own.volumes],
         "initContainers": [fetch],
         "containers": [triton],
     } | placement(runtime)
+
+
+def exit_seconds(spec: ModelServiceSpec) -> int:
+    """Twice the latency goal, as a power of two: most changes of a goal change no pod."""
+    goal = spec.serving.objective.milliseconds / 1000
+    return max(EXIT_SECONDS, int(2 ** math.ceil(math.log2(2 * goal))))
 
 
 def _fetch(
@@ -208,7 +216,7 @@ def _fetch(
 
 
 def _triton(
-    name: str, serving: ServingVersion, volumes: Volumes, wanted: Resources
+    name: str, serving: ServingVersion, volumes: Volumes, wanted: Resources, exits: int
 ) -> dict[str, Any]:
     return {
         "name": "triton",
@@ -219,7 +227,7 @@ def _triton(
             *("--admin-key-file", f"{ADMIN_FOLDER}/{ADMIN_KEY_FILE}", "--"),
             f"--grpc-max-connection-age={CONNECTION_AGE_SECONDS * 1000}",
             f"--grpc-max-connection-age-grace={LOAD_SECONDS * 1000}",
-            f"--exit-timeout-secs={EXIT_SECONDS}",
+            f"--exit-timeout-secs={exits}",
             *serving.flags,
         ],
         # From the limit, not from the tuning, whose threads are the engine's: those a reload sets.

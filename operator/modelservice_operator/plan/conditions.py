@@ -33,7 +33,8 @@ OBJECTIVE_NOT_MET = "ObjectiveNotMet"
 class Facts:
     """What the conditions are made of. ``plan`` is None where the spec cannot be used.
 
-    ``progress``: the running Job's own words; ``pending``: what pods do not serve yet, in words.
+    ``progress``: the running Job's own words; ``pending``: what pods do not serve yet, in words;
+    ``rival``: who sets the replicas too, in words.
     """
 
     plan: Plan | None
@@ -43,6 +44,7 @@ class Facts:
     progress: str
     suspend: bool
     pending: str = ""
+    rival: str = ""
 
 
 def all_conditions(facts: Facts) -> list[Condition]:
@@ -53,6 +55,7 @@ def all_conditions(facts: Facts) -> list[Condition]:
         tuned(facts),
         available(facts),
         metrics_available(facts),
+        within_budget(facts),
     ]
     by_type = {part.type: part for part in parts}
     extra = [item for item in (reconciling(facts), stalled(facts)) if item is not None]
@@ -233,8 +236,9 @@ def _serves_what_is_wanted(plan: Plan | None) -> bool:
 def available(facts: Facts) -> Condition:
     """Whether at least one replica answers (it gave the right answer to the sample).
 
-    True ReplicasReady · False PodsStarting, PodsFailing, Suspended, NotDeployed, ScaledToZero ·
-    either way MemoryRaised and OutOfMemory, where pods were killed for their memory.
+    True ReplicasReady · False PodsStarting, PodsFailing, Suspended, NotDeployed, ScaledToZero, or
+    what of the budget keeps it from having any · either way MemoryRaised and OutOfMemory, where
+    pods were killed for their memory.
     """
     deployment = facts.children.deployment
     if facts.suspend:
@@ -249,13 +253,17 @@ def available(facts: Facts) -> Condition:
             message="No pods yet: there is no artifact to serve",
         )
     if deployment.replicas == 0 and deployment.ready == 0:
-        return Condition(
-            type=c.AVAILABLE,
-            status=False,
-            reason="ScaledToZero",
-            message="spec.scaling.replicas is 0",
-        )
+        return _without_replicas(facts.verdict)
     return _answering(facts, deployment)
+
+
+def _without_replicas(verdict: Verdict | None) -> Condition:
+    reason, words = "ScaledToZero", verdict.reason if verdict else "the Deployment has none"
+    if verdict is not None and verdict.within_budget is False:
+        reason, words = verdict.budget_reason, verdict.budget_message
+    elif verdict is not None and verdict.desired > 0:
+        reason, words = "PodsStarting", f"0 of {verdict.desired} replicas answer: {verdict.reason}"
+    return Condition(type=c.AVAILABLE, status=False, reason=reason, message=words)
 
 
 def _answering(facts: Facts, deployment: DeploymentSeen) -> Condition:
@@ -310,6 +318,20 @@ def metrics_available(facts: Facts) -> Condition:
     )
 
 
+def within_budget(facts: Facts) -> Condition:
+    """Whether the replicas that it is to have have their GPUs: as the fleet loop found it."""
+    verdict = facts.verdict
+    if verdict is None:
+        status, reason, message = None, "NotLookedYet", "The GPUs have not been looked at yet"
+    elif not verdict.budget_reason:
+        status, reason = True, "NoGpuAsked"
+        message = "Its replicas ask for no GPU, and nothing else is shared out"
+    else:
+        status, reason = verdict.within_budget, verdict.budget_reason
+        message = verdict.budget_message
+    return Condition(type=c.WITHIN_BUDGET, status=status, reason=reason, message=message)
+
+
 def reconciling(facts: Facts) -> Condition | None:
     """kstatus: there while a Job runs or a rollout is under way."""
     if facts.plan is None:
@@ -346,6 +368,8 @@ def stalled(facts: Facts) -> Condition | None:
         )
     if facts.plan is None:
         return None
+    if facts.rival:
+        return Condition(type=c.STALLED, status=True, reason="SecondOwner", message=facts.rival)
     for stage in (facts.plan.build, facts.plan.tune):
         result = stage.result if stage else None
         if result is not None and result.outcome != SUCCEEDED:

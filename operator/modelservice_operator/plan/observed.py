@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from modelservice_operator.api import names
@@ -15,6 +15,7 @@ SUCCEEDED = "Succeeded"
 FAILED = "Failed"
 #: The kubelet's reason for exit code 137 when the kernel took the memory back.
 OOM_KILLED = "OOMKilled"
+_LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,8 @@ class PodSeen:
     ``out_of_memory``: a container of it was killed for its memory. ``memory_request_bytes``,
     ``memory_limit_bytes``: of its container that runs on, 0 for none.
     ``index``: which one of its Job's pods, 0 where there is one only.
-    ``address``: its IP, empty while it has none.
+    ``address``: its IP, empty while it has none. ``ready_at``: since when it is ready;
+    ``homeless_since``: since when the scheduler finds no place for it; None where that is not so.
     """
 
     name: str
@@ -45,6 +47,8 @@ class PodSeen:
     out_of_memory: bool = False
     memory_request_bytes: int = 0
     memory_limit_bytes: int = 0
+    ready_at: datetime | None = None
+    homeless_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,9 @@ class ConfigMapSeen:
 class Children:
     """Everything of one service that the cluster holds.
 
-    ``tuning_state``: what was remembered of its tuning, JSON; empty for nothing.
+    ``tuning_state``, ``balancer_state``: what was remembered of its tuning, and of its load, JSON;
+    empty for nothing. ``rival``: an autoscaler of somebody else's for its Deployment, by kind and
+    name; empty for none.
     """
 
     jobs: tuple[JobSeen, ...]
@@ -130,6 +136,8 @@ class Children:
     pods: tuple[PodSeen, ...]
     config_maps: tuple[ConfigMapSeen, ...] = ()
     tuning_state: str = ""
+    balancer_state: str = ""
+    rival: str = ""
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -157,7 +165,8 @@ def parse_children(
         deployment=next((parse_deployment(item) for item in deployments), None),
         pods=tuple(pod for pod in seen_pods if pod.component == names.SERVING),
         config_maps=tuple(_config_map(item) for item in maps),
-        tuning_state=next(filter(None, (_tuning_state(item) for item in maps)), ""),
+        tuning_state=next(filter(None, (_state(item, names.STATE) for item in maps)), ""),
+        balancer_state=next(filter(None, (_state(item, names.BALANCING) for item in maps)), ""),
     )
 
 
@@ -184,9 +193,9 @@ def _config_map(item: Mapping[str, Any]) -> ConfigMapSeen:
     )
 
 
-def _tuning_state(item: Mapping[str, Any]) -> str:
+def _state(item: Mapping[str, Any], wanted: str) -> str:
     kind = item["metadata"].get("labels", {}).get(names.KIND_LABEL)
-    return str((item.get("data") or {}).get(names.STATE_FILE, "")) if kind == names.STATE else ""
+    return str((item.get("data") or {}).get(names.STATE_FILE, "")) if kind == wanted else ""
 
 
 def parse_deployment(item: Mapping[str, Any]) -> DeploymentSeen:
@@ -251,9 +260,9 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         job=labels.get("batch.kubernetes.io/job-name", labels.get("job-name", "")),
         component=labels.get(names.COMPONENT_LABEL, ""),
         created_at=_created(item),
-        ready=any(
-            c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ())
-        ),
+        ready=_since(status, "Ready", "True") is not None,
+        ready_at=_since(status, "Ready", "True"),
+        homeless_since=_since(status, "PodScheduled", "False"),
         waiting=_waiting(status, containers),
         exit_code=ended.get("exitCode"),
         exit_reason=ended.get("reason", ""),
@@ -267,6 +276,14 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         memory_request_bytes=_memory(item, "requests"),
         memory_limit_bytes=_memory(item, "limits"),
     )
+
+
+def _since(status: Mapping[str, Any], type_: str, value: str) -> datetime | None:
+    """Since when a condition has this value; the beginning of time where that is not said."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] == type_ and condition["status"] == value:
+            return parse_time(condition.get("lastTransitionTime")) or _LONG_AGO
+    return None
 
 
 def _memory(item: Mapping[str, Any], side: str) -> int:

@@ -67,7 +67,8 @@ class Remembered:
     ``base``: tuning key of the spec that it is about. ``chosen``: key of the retuning whose
     setting serves instead, empty for none. ``quiet_until``: no retuning before.
     ``rejected``: keys of configurations that did worse on a replica. ``forced``: key of the
-    configuration that pods could not load, so that they are replaced.
+    configuration that pods could not load, so that they are replaced. ``speed``: time that the
+    profile gives to what was executed ÷ time that it took, smoothed.
     """
 
     base: str = ""
@@ -80,6 +81,7 @@ class Remembered:
     rejected: tuple[str, ...] = ()
     forced: str = ""
     drift: DriftState = field(default_factory=DriftState)
+    speed: float = 1.0
 
     def about(self, base: str) -> Remembered:
         """The same if it is about that tuning, else nothing but the count of retunings."""
@@ -101,7 +103,7 @@ class Remembered:
             return True
         if known.rows_since not in {None, now.rows_since}:
             return True
-        return dataclasses.replace(self, drift=known) != written
+        return dataclasses.replace(self, drift=known, speed=written.speed) != written
 
 
 def parse_remembered(text: str) -> Remembered:

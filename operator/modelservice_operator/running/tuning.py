@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelservice_operator.api import names
 from modelservice_operator.api.service import ServiceKey, ServiceRef
 from modelservice_operator.api.spec import ModelServiceSpec
-from modelservice_operator.drift.watching import watch
+from modelservice_operator.drift.watching import smoothed, watch
 from modelservice_operator.drift.window import Window
 from modelservice_operator.manifests import tuning_state_config_map
 from modelservice_operator.plan import applying as steps
@@ -67,6 +67,11 @@ class RunningTuning:
     def forget(self, key: ServiceKey) -> None:
         """The service is gone."""
         self._memories.pop(key, None)
+
+    def speed(self, key: ServiceKey) -> float:
+        """Measured ÷ profiled, smoothed; 1 where nothing was compared yet."""
+        memory = self._memories.get(key)
+        return memory.remembered.speed if memory else 1.0
 
     def remembered(self, key: ServiceKey, children: Children) -> Remembered:
         """What is known from the looks before, in this process or an earlier one."""
@@ -162,8 +167,11 @@ class RunningTuning:
             settings=self._settings,
         )
         memory.window = watched.window
+        speed = memory.remembered.speed
+        if watched.speed is not None:
+            speed = smoothed(speed, watched.speed)
         memory.remembered = ask(
-            dataclasses.replace(memory.remembered, drift=watched.state),
+            dataclasses.replace(memory.remembered, drift=watched.state, speed=speed),
             watched.finding,
             profile,
             mode=spec.scaling.mode,

@@ -1,0 +1,1 @@
+"""D: how long one decision takes. ``measuring`` takes the time; ``findings`` is pure."""

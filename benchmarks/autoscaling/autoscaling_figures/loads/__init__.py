@@ -1,0 +1,1 @@
+"""The traffic: made up from a seed, or recorded by others. Pure, but for reading files."""

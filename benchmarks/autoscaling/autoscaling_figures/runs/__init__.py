@@ -1,0 +1,1 @@
+"""One simulated run, and what many of them say together."""

@@ -1,0 +1,1 @@
+"""The world that controllers steer: requests, replicas that start and drain, scrapes, faults."""

@@ -1,0 +1,216 @@
+"""A fixed number of GPUs shared by services: who gets the next one, who gives one up. Pure.
+
+Minima come first, by priority. What is left goes to wishes, a higher priority before a lower one;
+within a priority a GPU goes to where it brings most, and moves only where that is clearly more
+than what its donor loses: a replica that starts serves nothing until it is ready.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+#: Gains below this are not worth a GPU.
+LEAST_GAIN = 0.001
+#: A move must bring so much more than it costs.
+SWITCHING = 0.05
+#: A start is paid off over so many of its own times.
+HORIZON_STARTS = 4.0
+#: Looked at together: a single replica may bring nothing where three bring all.
+MOST_TOGETHER = 4
+
+Name = TypeVar("Name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bid(Generic[Name]):
+    """One service. ``gpus``: of a replica. ``now``: replicas that it has been given so far.
+
+    ``least``, ``wish``: replicas that it must have, and would have. ``utility``: what as many
+    replicas are worth, 0 … 1 times its weight; never falls.
+    """
+
+    name: Name
+    gpus: int
+    now: int
+    least: int
+    wish: int
+    priority: int
+    utility: Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move(Generic[Name]):
+    """``gpus`` go from one service to another; None: from those that were free."""
+
+    donor: Name | None
+    receiver: Name
+    gpus: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares(Generic[Name]):
+    """``replicas``: for each. ``moves``: how they came about.
+
+    ``starved``: those whose minimum does not fit.
+    """
+
+    replicas: Mapping[Name, int]
+    moves: tuple[Move[Name], ...] = ()
+    starved: frozenset[Name] = frozenset()
+
+
+@dataclass(slots=True)
+class _Table(Generic[Name]):
+    """The shares while they are worked out."""
+
+    bids: Sequence[Bid[Name]]
+    gpus: int
+    given: dict[Name, int] = field(default_factory=dict)
+    moves: list[Move[Name]] = field(default_factory=list)
+    starved: set[Name] = field(default_factory=set)
+    #: Who has given something up receives nothing in the same round: it all ends.
+    donors: set[Name] = field(default_factory=set)
+
+    @property
+    def free(self) -> int:
+        return self.gpus - sum(self.given[bid.name] * bid.gpus for bid in self.bids)
+
+    def gain(self, bid: Bid[Name]) -> float:
+        """Of the next GPUs, each: the best of a few replicas together."""
+        have = self.given[bid.name]
+        most = min(MOST_TOGETHER, bid.wish - have)
+        if most <= 0:
+            return -math.inf
+        paid = 1 - 1 / HORIZON_STARTS
+        return max(
+            paid * (bid.utility(have + more) - bid.utility(have)) / (more * bid.gpus)
+            for more in range(1, most + 1)
+        )
+
+    def loss(self, bid: Bid[Name]) -> float:
+        """Of the last GPU; infinite at the minimum."""
+        have = self.given[bid.name]
+        if have <= bid.least:
+            return math.inf
+        return (bid.utility(have) - bid.utility(have - 1)) / bid.gpus
+
+
+def share(bids: Sequence[Bid[Name]], gpus: int) -> Shares[Name]:
+    """Replicas for each bid, together no more than ``gpus``, but never less than minima that run.
+
+    The same bids give the same shares, in whatever order they come.
+    """
+    ordered = sorted(bids, key=lambda bid: (-bid.priority, str(bid.name)))
+    table = _Table(bids=ordered, gpus=gpus)
+    for bid in ordered:
+        table.given[bid.name] = min(bid.now, max(bid.wish, bid.least))
+    _take_back(table)
+    _minima(table)
+    for priority in sorted({bid.priority for bid in ordered}, reverse=True):
+        _fill(table, priority)
+    return Shares(
+        replicas=dict(table.given), moves=tuple(table.moves), starved=frozenset(table.starved)
+    )
+
+
+def _take_back(table: _Table[Name]) -> None:
+    """The budget may have shrunk below what runs: the least important, cheapest go first."""
+    while table.free < 0:
+        donor = _donor(table, below=None)
+        if donor is None:
+            return
+        table.given[donor.name] -= 1
+
+
+def _minima(table: _Table[Name]) -> None:
+    """Whole or not at all: a part of a minimum is no service of the size that was asked for."""
+    for bid in table.bids:
+        lacks = bid.least - table.given[bid.name]
+        if lacks <= 0:
+            continue
+        if not _room(table, lacks * bid.gpus, bid, theta=-math.inf, within=True):
+            table.starved.add(bid.name)
+            continue
+        table.given[bid.name] += lacks
+
+
+def _fill(table: _Table[Name], priority: int) -> None:
+    """Wishes of one priority, one replica after another, the best gain first."""
+    while True:
+        wanting = [
+            (table.gain(bid), bid)
+            for bid in table.bids
+            if bid.priority == priority
+            and table.given[bid.name] < bid.wish
+            and bid.name not in table.starved | table.donors
+        ]
+        # Of equal gains the first by name: ``bids`` are in that order.
+        wanting.sort(key=lambda pair: -pair[0])
+        if not any(_give(table, bid, gain) for gain, bid in wanting):
+            return
+
+
+def _give(table: _Table[Name], bid: Bid[Name], gain: float) -> bool:
+    """One replica more: from what is free in any case, from others where it brings something."""
+    if gain <= LEAST_GAIN and table.free < bid.gpus:
+        return False
+    if not _room(table, bid.gpus, bid, theta=gain - SWITCHING, within=False):
+        return False
+    table.given[bid.name] += 1
+    return True
+
+
+def _room(
+    table: _Table[Name], gpus: int, receiver: Bid[Name], *, theta: float, within: bool
+) -> bool:
+    """Make room for ``gpus``: from the free ones, then from lower priorities, then from equals.
+
+    Equals give only where the loss of each GPU is below ``theta``; for a minimum (``within``) they
+    give whatever they have beyond their own. Nothing is taken unless all of it can be.
+    """
+    before = dict(table.given)
+    taken: dict[Name, int] = {}
+    free = table.free
+    while table.free < gpus:
+        donor = _donor(table, below=receiver.priority, but=receiver.name)
+        if donor is None:
+            donor = _equal(table, receiver, math.inf if within else theta)
+        if donor is None:
+            table.given = before
+            return False
+        table.given[donor.name] -= 1
+        taken[donor.name] = taken.get(donor.name, 0) + donor.gpus
+    if (from_free := min(free, gpus)) > 0:
+        table.moves.append(Move(donor=None, receiver=receiver.name, gpus=from_free))
+    table.donors |= set(taken)
+    table.moves += [
+        Move(donor=name, receiver=receiver.name, gpus=count) for name, count in taken.items()
+    ]
+    return True
+
+
+def _donor(table: _Table[Name], *, below: int | None, but: Name | None = None) -> Bid[Name] | None:
+    """Who loses least, of the lowest priority (``below`` one) that has more than its minimum."""
+    able = [
+        bid
+        for bid in table.bids
+        if table.given[bid.name] > bid.least
+        and bid.name != but
+        and (below is None or bid.priority < below)
+    ]
+    return min(able, key=lambda bid: (bid.priority, table.loss(bid), str(bid.name)), default=None)
+
+
+def _equal(table: _Table[Name], receiver: Bid[Name], most: float) -> Bid[Name] | None:
+    able = [
+        bid
+        for bid in table.bids
+        if bid.priority == receiver.priority
+        and bid.name != receiver.name
+        and table.given[bid.name] > bid.least
+        and table.loss(bid) < most
+    ]
+    return min(able, key=lambda bid: (table.loss(bid), str(bid.name)), default=None)
