@@ -65,17 +65,6 @@ def test_a_known_speed_is_found(speed: float) -> None:
         assert not fit.agrees
 
 
-def test_a_little_slower_near_the_limit_is_a_matter_of_speed_alone() -> None:
-    """There the latency is many times what the model says, and the model is as right as before."""
-    truth = MODEL.scaled(1.08)
-    rate = 0.97 * 8 / MODEL.of(8)
-    slow, said = seen(truth, rate=rate, goal=0.2), seen(MODEL, rate=rate, goal=0.2)
-    assert slow.median_ms > 2 * said.median_ms
-    fit = fitted(MODEL, [slow], 99)
-    assert fit.speed == pytest.approx(1.08, abs=0.02)
-    assert fit.agrees
-
-
 @pytest.mark.parametrize("rate", [20.0, 100.0, 200.0])
 @pytest.mark.parametrize("scatter", [2.0, 4.0])
 def test_a_known_scatter_is_found(scatter: float, rate: float) -> None:

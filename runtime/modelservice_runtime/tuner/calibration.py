@@ -27,8 +27,7 @@ SCATTERS = (0.25, 8.0)
 _STEPS = 12
 #: The model was right if executions take no more or less than this share of what it said …
 SPEED_TOLERANCE = 0.15
-#: … and median and tail are then no further off than these shares of what was measured, or of the
-#: goal.
+#: … and median and tail are no further off than these shares of what was measured, or of the goal.
 MEDIAN_TOLERANCE, MEDIAN_GOAL_SHARE = 0.15, 0.05
 TAIL_TOLERANCE, TAIL_GOAL_SHARE = 0.30, 0.10
 #: More violations than this are overload.
@@ -61,9 +60,8 @@ class Seen:
 class Fit:
     """``service`` put right: executions take ``speed`` times as long, ``overhead`` seconds more.
 
-    ``median_error``, ``tail_error``: of the model at that speed, as shares of what was measured,
-    positive where it said too much; 0 where that is little beside the goal, or the setting was
-    overloaded.
+    ``median_error``, ``tail_error``: of the model before, as shares of what was measured, positive
+    where it said too much; 0 where that is little beside the goal, or the setting was overloaded.
     """
 
     service: ServiceTime
@@ -132,10 +130,7 @@ def _fit(service: ServiceTime, seen: Seen, percentile: float) -> Fit:
         seen.tail_ms,
         *SCATTERS,
     )
-    # Near what it can carry at most, a speed that is off by a little changes every latency by a
-    # lot: that is the speed's error, and it is judged by itself.
-    said = outcome(speed)
-    middle, tail = said.quantile(50) * 1e3, said.quantile(percentile) * 1e3
+    middle, tail = before.quantile(50) * 1e3, before.quantile(percentile) * 1e3
     return Fit(
         service=_changed(service, speed, overhead, scatter),
         speed=speed,
