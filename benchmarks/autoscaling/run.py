@@ -6,7 +6,7 @@
 A one service; B several on few GPUs; C faults and steps; D how long a decision takes; P the
 simulated peers beside what is known of the real ones; S what each of our constants is worth.
 What is not measured keeps its earlier rows and dates. Without ``--traces`` all traffic is made up,
-from seeds. All of it takes about half an hour on one core with recorded traffic, a third of that
+from seeds. All of it takes one to two hours on one core with recorded traffic, a third of that
 without; ``--quick`` does a tenth of it, to see that everything runs, and writes neither file.
 
 ``--replay``: what a trace of yours (CSV: ``second`` or ``minute``, ``requests``) would have cost
