@@ -22,7 +22,7 @@ from . import manifests as m
 from .api import names
 from .api.pausing import pause_of
 from .api.service import ServiceKey, ServiceRef
-from .api.spec import RECOMMEND, ModelServiceSpec, parse_spec
+from .api.spec import ModelServiceSpec, parse_spec
 from .fleet import Fleet
 from .plan.admin_key import key_name
 from .plan.conditions import Facts
@@ -386,10 +386,10 @@ def _flagging(placing: Placing) -> Profile | None:
 
 def _first_replicas(spec: ModelServiceSpec) -> int:
     """Those that ask for GPUs wait for the fleet loop, which knows whether there are as many."""
-    by_hand, advises = spec.scaling.replicas, spec.scaling.mode == RECOMMEND
     shared = accelerator(spec)[1] > 0
-    if spec.suspend or (shared and not (advises and by_hand is None)):
+    if spec.suspend or (shared and not spec.scaling.only_advised):
         return 0
+    by_hand = spec.scaling.replicas
     return spec.scaling.min_replicas if by_hand is None else by_hand
 
 

@@ -14,11 +14,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from .api.capacity import trusted
 from .api.service import ServiceKey
 from .fleet import Pool, ServiceView, Verdict
 from .load.gpus import Budgets
 from .load.reading import Load, LoadReading
-from .load.sizing import trusted
 
 _LABELS = ("namespace", "name")
 

@@ -21,6 +21,7 @@ from autoscaling_figures.runs.tables import Known, Table, blocks, interval  # no
 from autoscaling_figures.simulator.world import Change  # noqa: E402
 from bench_figures import document  # noqa: E402
 from bench_figures.document import Document  # noqa: E402
+from bench_figures.page import BEGIN, END  # noqa: E402
 from bench_figures.rows import group_of, row, target  # noqa: E402
 
 MACHINE = {"cpu": "A", "cores": 2, "memoryGiB": 24.0, "kernel": "6.1", "loadAverageBefore": 0.5}
@@ -37,7 +38,7 @@ def test_a_section_has_what_was_measured_and_no_other_is_there() -> None:
         rows=(row("C1", "ours", "%", [0.4], of="no fault"),),
         targets=(target("C1", "points", "<=", 1.0, 0.1),),
     )
-    text = page.renewed(f"{page.BEGIN}\n{page.END}", found)
+    text = page.renewed(f"{BEGIN}\n{END}", found)
     assert "## C: faults and steps" in text
     assert "| no fault | 0.4 % |" in text
     assert "| C1 | points | ≤ 1 | 0.1 | kept |" in text
@@ -45,7 +46,7 @@ def test_a_section_has_what_was_measured_and_no_other_is_there() -> None:
     assert page.renewed(text, found) == text
 
 
-@pytest.mark.parametrize("text", ["", page.BEGIN, f"{page.END}{page.BEGIN}", f"{page.BEGIN}\n" * 2])
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}\n" * 2])
 def test_a_page_without_its_markers_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="figures: begin"):
         page.renewed(text, Document())

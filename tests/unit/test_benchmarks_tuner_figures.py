@@ -14,6 +14,7 @@ sys.path[:0] = [str(TUNER), str(BENCHMARKS / "optimizer"), str(BENCHMARKS / "com
 
 from bench_figures import document  # noqa: E402
 from bench_figures.document import Document  # noqa: E402
+from bench_figures.page import BEGIN, END  # noqa: E402
 from bench_figures.rows import Figures, Row, group_of  # noqa: E402
 from tuner_figures import page  # noqa: E402
 from tuner_figures.peers.modes import BRUTE, MODES, OURS, QUICK  # noqa: E402
@@ -187,7 +188,7 @@ def measured() -> Document:
 
 
 def test_the_page_has_every_table_between_its_markers() -> None:
-    before = f"# The tuner\n\nWords.\n\n{page.BEGIN}\nstale words\n{page.END}\n\nMore.\n"
+    before = f"# The tuner\n\nWords.\n\n{BEGIN}\nstale words\n{END}\n\nMore.\n"
     text = page.renewed(before, measured())
     assert text.startswith("# The tuner\n\nWords.\n")
     assert text.endswith("\n\nMore.\n")
@@ -200,7 +201,7 @@ def test_the_page_has_every_table_between_its_markers() -> None:
     assert "Nothing was measured yet" in page.renewed(before, Document())
 
 
-@pytest.mark.parametrize("text", ["", page.BEGIN, f"{page.END}{page.BEGIN}", f"{page.BEGIN}\n" * 2])
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}\n" * 2])
 def test_a_page_without_its_markers_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="figures: begin"):
         page.renewed(text, Document())

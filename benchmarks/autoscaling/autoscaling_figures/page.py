@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench_figures import page as shared
 from bench_figures.document import Document
-from bench_figures.page import machine_line, targets_table, versions_line
 
 from .budget import section as budget
 from .decisions import section as decisions
@@ -12,7 +12,6 @@ from .known import section as known
 from .sensitivity import section as sensitivity
 from .single import section as single
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _HEAD = """\
 ## Figures
 
@@ -31,11 +30,7 @@ _SECTIONS = (
 
 def figures(document: Document) -> str:
     """What stands between the markers."""
-    if not document.rows:
-        return _NONE
-    head = _HEAD.format(machine=machine_line(document), versions=versions_line(document))
-    sections = [line for lines in _SECTIONS for line in lines(document)]
-    return "\n".join([head, *targets_table(document), *sections])
+    return shared.figures(document, head=_HEAD, none=_NONE, sections=_SECTIONS)
 
 
 def renewed(page: str, document: Document) -> str:
@@ -44,8 +39,4 @@ def renewed(page: str, document: Document) -> str:
     Raises:
         ValueError: it has not each marker once, in order.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in after or END in before or END in after:
-        raise ValueError(f"the page needs {BEGIN} and {END} once each, in this order")
-    return f"{before}{BEGIN}\n{figures(document)}\n{END}{after}"
+    return shared.renewed(page, figures(document))

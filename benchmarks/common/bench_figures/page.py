@@ -2,8 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from .document import Document
 from .rows import Row, Target, group_of
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+#: The lines of one figure; none while it was not measured.
+Section = Callable[[Document], list[str]]
+
+
+def figures(document: Document, *, head: str, none: str, sections: Iterable[Section]) -> str:
+    """What stands between the markers.
+
+    ``head``: with ``{machine}`` and ``{versions}``; ``none``: while nothing was measured.
+    """
+    if not document.rows:
+        return none
+    words = head.format(machine=machine_line(document), versions=versions_line(document))
+    lines = [line for section in sections for line in section(document)]
+    return "\n".join([words, *targets_table(document), *lines])
+
+
+def renewed(page: str, figures: str) -> str:
+    """The page with these figures in place of those that it had.
+
+    Raises:
+        ValueError: it has not each marker once, in order.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in after or END in before or END in after:
+        raise ValueError(f"the page needs {BEGIN} and {END} once each, in this order")
+    return f"{before}{BEGIN}\n{figures}\n{END}{after}"
 
 
 def machine_line(document: Document) -> str:

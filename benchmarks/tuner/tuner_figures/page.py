@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench_figures import page as shared
 from bench_figures.document import Document
-from bench_figures.page import machine_line, targets_table, versions_line
 
 from .capacity import section as capacity
 from .fidelity import section as fidelity
@@ -13,7 +13,6 @@ from .rates import section as rates
 from .retune import section as retune
 from .search import section as search
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _HEAD = """\
 ## Figures
 
@@ -33,11 +32,7 @@ _SECTIONS = (
 
 def figures(document: Document) -> str:
     """What stands between the markers."""
-    if not document.rows:
-        return _NONE
-    head = _HEAD.format(machine=machine_line(document), versions=versions_line(document))
-    sections = [line for lines in _SECTIONS for line in lines(document)]
-    return "\n".join([head, *targets_table(document), *sections])
+    return shared.figures(document, head=_HEAD, none=_NONE, sections=_SECTIONS)
 
 
 def renewed(page: str, document: Document) -> str:
@@ -46,8 +41,4 @@ def renewed(page: str, document: Document) -> str:
     Raises:
         ValueError: it has not each marker once, in order.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in after or END in before or END in after:
-        raise ValueError(f"the page needs {BEGIN} and {END} once each, in this order")
-    return f"{before}{BEGIN}\n{figures(document)}\n{END}{after}"
+    return shared.renewed(page, figures(document))

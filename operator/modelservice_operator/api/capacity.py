@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from modelservice_runtime.contract.profile import CAPACITY_REPLICAS, LOAD_STEPS, Profile
 
+#: A correction of capacity beyond these is none any more: the profile is wrong.
+_SPEEDS = (0.5, 1.5)
 #: A sum of rates that lands on a whole number may miss it by a rounding error.
 _ROUNDING = 1e-9
 
@@ -109,6 +111,11 @@ def _between(counts: Sequence[int], values: Sequence[float], right: int, at: int
     left = right - 1
     share = (at - counts[left]) / (counts[right] - counts[left])
     return values[left] + share * (values[right] - values[left])
+
+
+def trusted(speed: float) -> float:
+    """As much of a correction (measured ÷ profiled) as is believed."""
+    return max(_SPEEDS[0], min(speed, _SPEEDS[1]))
 
 
 def capacity_of(profile: Profile) -> Capacity | None:

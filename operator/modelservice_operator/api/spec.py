@@ -55,6 +55,11 @@ class Scaling:
     replicas: int | None
     priority: int = 0
 
+    @property
+    def only_advised(self) -> bool:
+        """What the balancer decides is said, and not done; a count set by hand is."""
+        return self.mode == RECOMMEND and self.replicas is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from modelservice_operator.api.capacity import trusted
 from modelservice_operator.settings import TuningSettings
 from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.traffic import RowsShare, Traffic
@@ -30,8 +31,6 @@ WINDOW_EXECUTIONS = 200
 #: Measured ÷ observed, or observed ÷ measured, beyond which they differ.
 TOLERANCE = 1.3
 
-#: A correction of capacity beyond these is none any more: the profile is wrong.
-SPEEDS = (0.5, 1.5)
 #: Share of a new window in the speed.
 SMOOTHING = 0.1
 
@@ -103,7 +102,7 @@ def watch(
 
 def smoothed(before: float, speed: float) -> float:
     """The speed that capacity is corrected with, after one more full window."""
-    return before + SMOOTHING * (max(SPEEDS[0], min(speed, SPEEDS[1])) - before)
+    return before + SMOOTHING * (trusted(speed) - before)
 
 
 def _waiting(state: DriftState, window: Window, *, now: float, patience: float) -> Watched:

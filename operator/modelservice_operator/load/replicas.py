@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 
 from modelservice_operator.api.pausing import ALL, IN
 from modelservice_operator.api.service import Decision
-from modelservice_operator.api.spec import RECOMMEND, Scaling
+from modelservice_operator.api.spec import Scaling
 from modelservice_operator.fleet import ServiceView
 from modelservice_operator.settings import BalancerSettings
 
@@ -102,8 +102,7 @@ class Wish:
 
 def advises(view: ServiceView) -> bool:
     """Whether what is decided is only said, not done."""
-    scaling = view.scaling
-    return scaling.mode == RECOMMEND and scaling.replicas is None and not view.suspend
+    return view.scaling.only_advised and not view.suspend
 
 
 def assess(

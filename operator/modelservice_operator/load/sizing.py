@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from modelservice_operator.api.capacity import Capacity
+from modelservice_operator.api.capacity import Capacity, trusted
 
 #: A queue is worked off within so many seconds.
 CLEAR_SECONDS = 20.0
 #: A queue alone asks for no more than this beyond what the load takes: most of it came while
 #: replicas were still loading.
 QUEUE_FACTOR, QUEUE_EXTRA = 2, 2
-#: A correction beyond these is no correction any more: the profile is wrong.
-SPEEDS = (0.5, 1.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +51,6 @@ def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch:
         return Size(replicas=for_load, words=load)
     queue = f"{demand.pending:.0f} requests wait"
     return Size(replicas=for_queue, words=f"{load}; {queue}")
-
-
-def trusted(speed: float) -> float:
-    """As much of a correction as is believed."""
-    return max(SPEEDS[0], min(speed, SPEEDS[1]))
 
 
 def figure(value: float) -> str:

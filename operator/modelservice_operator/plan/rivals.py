@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelservice_operator.api.spec import RECOMMEND, ModelServiceSpec
+from modelservice_operator.api.spec import ModelServiceSpec
 
 from .observed import Children
 
@@ -21,8 +21,8 @@ def rival_of(autoscalers: Iterable[Mapping[str, Any]], deployment: str) -> str:
 
 def conflict(spec: ModelServiceSpec, children: Children, deployment: str) -> str:
     """What another autoscaler does and what to do about it; empty where nothing is set by us."""
-    only_said = spec.scaling.mode == RECOMMEND and spec.scaling.replicas is None
-    if not children.rival or children.deployment is None or spec.suspend or only_said:
+    not_ours = spec.suspend or spec.scaling.only_advised
+    if not children.rival or children.deployment is None or not_ours:
         return ""
     return (
         f"{children.rival} sets the replicas of Deployment {deployment} as well, so they are left"
