@@ -35,7 +35,7 @@ from modelservice_operator.settings import BalancerSettings
 
 from .cold_start import ColdStart
 from .error_budget import ErrorBudget
-from .forecast import Shortfalls, expected
+from .forecast import Shortfalls, expected, planned
 from .hold import HoldWindow, hold_seconds
 from .reading import Load, LoadReading, NoData
 from .sizing import Demand, size
@@ -224,7 +224,7 @@ def _sized(
     demand = Demand(
         rate=load.rates.short,
         expected=forecast,
-        planned=forecast + state.care.factor * spread,
+        planned=planned(forecast, spread, state.care.factor),
         lead_seconds=lead,
         pending=load.pending,
     )
