@@ -52,7 +52,7 @@ EVERY = (
     ("digits", "token-tagger", "recommender", "tumour-classifier"),
 )
 #: Built within a minute each. The sentence encoder is the demo's too (test_demo_elsewhere); it,
-#: the pictures and the pruned digits take four minutes each beside others: FULL=1, as in .ci/run.
+#: the pictures and the pruned digits take four minutes each beside others: FULL=1, for a release.
 QUICK = (("loan-classifier", "token-tagger", "recommender", "tumour-classifier"),)
 GROUPS = EVERY if os.environ.get("FULL") else QUICK
 
