@@ -17,6 +17,10 @@ from .api.service import Decision, ServiceKey
 from .api.spec import Scaling
 
 
+#: A reason of the condition WithinBudget: a rollout does not go on for want of a GPU.
+ROLLOUT_WAITS = "RolloutWaits"
+
+
 class Pool(NamedTuple):
     """GPUs that services share: a resource (``nvidia.com/gpu``) on the nodes with these labels."""
 
@@ -55,6 +59,7 @@ class ServiceView:
     of it a replica holds; None and 0 where it holds none. ``rival``: who sets the replicas too, in
     words, or empty. ``uid``: of the object. ``remembered``: what the balancer has kept of it, JSON,
     empty for nothing; it is asked for once in a process, so a new text alone makes no other view.
+    ``rolling``: a rollout is under way, pods of an older template are there.
     """
 
     key: ServiceKey
@@ -73,6 +78,12 @@ class ServiceView:
     remembered: str = field(default="", compare=False)
     pause: Pause | None = None
     rival: str = ""
+    rolling: bool = False
+
+    @property
+    def surge(self) -> int:
+        """New pods that a rollout under way has beside the replicas: one at a time."""
+        return int(self.rolling and bool(self.replicas))
 
     @property
     def ready(self) -> tuple[ReplicaSeen, ...]:

@@ -13,7 +13,15 @@ from modelservice_operator.adapters.gpus import READ_SECONDS
 from modelservice_operator.api import names
 from modelservice_operator.api.pausing import SIDES
 from modelservice_operator.command_line import make_parser
-from modelservice_operator.load import balance, cold_start, error_budget, forecast, hold, replicas
+from modelservice_operator.load import (
+    balance,
+    cold_start,
+    error_budget,
+    forecast,
+    hold,
+    places,
+    replicas,
+)
 from modelservice_operator.load.reading import WINDOW_SECONDS
 from modelservice_operator.load.sharing import SWITCHING
 from modelservice_operator.settings import BalancerSettings
@@ -124,7 +132,7 @@ def test_its_pauses_are_those_that_there_are() -> None:
         f"older than {BalancerSettings().metrics_stale_seconds} s",
         f"the last {WINDOW_SECONDS} s of",
         f"at most half every {balance.DOWN_STEP_SECONDS:.0f} s",
-        f"for a replica for {balance.HOMELESS_SECONDS:.0f} s",
+        f"for a replica for {places.HOMELESS_SECONDS:.0f} s",
         f"{cold_start.DEFAULT_SECONDS:.0f} s before any was seen",
         f"{hold.SHORTEST:.0f} s at least and {hold.LONGEST:.0f} s at most",
         f"({100 * SWITCHING:.0f} points)",

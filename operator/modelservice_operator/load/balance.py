@@ -14,15 +14,15 @@ from modelservice_operator.settings import BalancerSettings
 
 from .budget import Budget
 from .gpus import Budgets
+from .places import homeless, surge_is_homeless, surge_placed
 from .reading import LoadReading, NoData
 from .replicas import BalancerState, Wish, advises, assess
-from .sharing import Bid, Move, Shares, share
+from .sharing import Bid, Move, share
+from .targets import Limit, Target, target_of, tightest, unknown_target
 
 NOT_READ = NoData(reason="NotRead", message="the load was not read")
 #: At most half of the replicas go in one step, and steps are so far apart.
 DOWN_STEP_SECONDS = 15.0
-#: A replica that the scheduler finds no place for gives its GPUs back after so long.
-HOMELESS_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,25 +32,6 @@ class Outcome:
     verdict: Verdict
     replicas: int | None
     state: BalancerState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Target:
-    """What a service is to have in the end, and how the budget sees it."""
-
-    count: int
-    words: str = ""
-    within: bool | None = None
-    reason: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limit:
-    """What there is to share: all GPUs of a pool, or a namespace's. ``words``: how many."""
-
-    shares: Shares[ServiceKey]
-    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +89,7 @@ def plan_round(
         )
         for key, view in views.items()
     }
-    targets = {key: _Target(count=wish.count) for key, wish in wishes.items()}
+    targets = {key: Target(count=wish.count) for key, wish in wishes.items()}
     for pool in sorted({view.pool for view in views.values() if view.pool}):
         users = {key: view for key, view in views.items() if view.pool == pool}
         targets |= _shared(users, wishes, budgets, pool, now)
@@ -132,28 +113,28 @@ def _shared(
     budgets: Budgets,
     pool: Pool,
     now: float,
-) -> dict[ServiceKey, _Target]:
+) -> dict[ServiceKey, Target]:
     """What the GPUs of one pool allow: those of a namespace's quota first, then all."""
     budget = _budget(budgets, pool)
     total = budget.usable
     if total is None:
-        return {key: _unknown(view, wishes[key], budget) for key, view in users.items()}
+        return {key: unknown_target(view, wishes[key], budget, now) for key, view in users.items()}
     bids = [_bid(view, wishes[key], now) for key, view in users.items()]
-    limits: dict[ServiceKey, _Limit] = {}
+    limits: dict[ServiceKey, Limit] = {}
     for namespace in sorted({key.namespace for key in users}):
         quota = budgets.namespaces.get((pool, namespace))
         if quota is not None and quota.usable is not None:
             own = [bid for bid in bids if bid.name.namespace == namespace]
             shared = share(own, quota.usable)
             words = f"the {quota.usable} {pool.resource} of the quota of namespace {namespace}"
-            limits |= {bid.name: _Limit(shares=shared, words=words) for bid in own}
+            limits |= {bid.name: Limit(shares=shared, words=words) for bid in own}
     bids = [_limited(bid, limits.get(bid.name)) for bid in bids]
     shares = share(bids, total)
     moved = _moved(shares.moves, users)
-    everything = _Limit(shares=shares, words=f"all {total} {pool}")
+    everything = Limit(shares=shares, words=f"all {total} {pool}")
     targets = {
-        key: _target(
-            view, wishes[key], shares.replicas[key], _tightest(key, everything, limits), now
+        key: target_of(
+            view, wishes[key], shares.replicas[key], tightest(key, everything, limits), now
         )
         for key, view in users.items()
     }
@@ -168,86 +149,38 @@ def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
     # What is only advised is not done, and before there is a Deployment nothing can be.
     only_said = advises(view) or view.replicas is None
     most = now_has if only_said else wish.count
-    if homeless := _homeless(view, now):
-        most = min(most, max(wish.least, now_has - homeless))
+    if lost := homeless(view, now):
+        most = min(most, max(wish.least, now_has - lost))
+    least = now_has if only_said else min(wish.least, most)
+    lent = min(view.surge, wish.state.lent)
     return Bid(
         name=view.key,
         gpus=view.gpus,
         now=now_has,
-        least=now_has if only_said else min(wish.least, most),
+        # What is lent is not missed: it would be asked back at once.
+        least=max(min(1, least), least - lent),
         wish=most,
         priority=view.scaling.priority,
         utility=wish.utility or (lambda replicas: min(1.0, replicas / max(1, most))),
+        surge=view.surge,
+        placed=max(lent, surge_placed(view)),
+        lends=not wish.keeps and not lent,
+        homeless=surge_is_homeless(view, now),
     )
 
 
-def _limited(bid: Bid[ServiceKey], limit: _Limit | None) -> Bid[ServiceKey]:
+def _limited(bid: Bid[ServiceKey], limit: Limit | None) -> Bid[ServiceKey]:
     """The same, wishing for no more than its namespace's quota gives it."""
     if limit is None:
         return bid
     most = limit.shares.replicas[bid.name]
-    return replace(bid, wish=min(bid.wish, most), least=min(bid.least, most))
-
-
-def _tightest(key: ServiceKey, everything: _Limit, limits: Mapping[ServiceKey, _Limit]) -> _Limit:
-    """What keeps it from having more: the quota where that gives it no more than all do."""
-    own = limits.get(key)
-    if own is None or everything.shares.replicas[key] < own.shares.replicas[key]:
-        return everything
-    return own
-
-
-def _homeless(view: ServiceView, now: float) -> int:
-    """Replicas for which there has been no place for too long."""
-    return sum(
-        pod.homeless_since is not None and now - pod.homeless_since >= HOMELESS_SECONDS
-        for pod in view.pods
+    return replace(
+        bid,
+        wish=min(bid.wish, most),
+        least=min(bid.least, most),
+        surge=0 if bid.name in limit.shares.waiting else bid.surge,
+        lends=bid.lends and bid.name not in limit.shares.lent,
     )
-
-
-def _unknown(view: ServiceView, wish: Wish, budget: Budget) -> _Target:
-    """Without a known budget nothing grows beyond the minimum, and nothing is lost."""
-    now_has = view.replicas if view.replicas is not None else wish.count
-    now_has = max(now_has, min(wish.least, wish.count))
-    message = f"how many {budget.resource} there are is not known: {budget.why}; nothing grows"
-    return _Target(
-        count=min(wish.count, now_has),
-        words="" if wish.count <= now_has else message,
-        within=None,
-        reason="BudgetUnknown",
-        message=message,
-    )
-
-
-def _target(view: ServiceView, wish: Wish, count: int, limit: _Limit, now: float) -> _Target:
-    if advises(view):
-        return _Target(count=wish.count)
-    if view.replicas is None:
-        message = f"it asks for no {view.pool} before there is something to serve"
-        return _Target(count=wish.count, reason="NotDeployed", message=message)
-    if view.key in limit.shares.starved:
-        message = (
-            f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
-            f" {view.pool}, and of {limit.words} not so many are left"
-        )
-        return _Target(
-            count=count, words=message, within=False, reason="MinimumDoesNotFit", message=message
-        )
-    if homeless := _homeless(view, now):
-        message = (
-            f"for {homeless} of its replicas the scheduler has found no place for"
-            f" {HOMELESS_SECONDS:.0f} s; their {view.pool} are given back"
-        )
-        return _Target(
-            count=count, words=message, within=False, reason="Unschedulable", message=message
-        )
-    if count < wish.count:
-        message = f"{wish.count} wanted, {count} given: {limit.words} are in use"
-        return _Target(
-            count=count, words=message, within=False, reason="BudgetExhausted", message=message
-        )
-    message = f"{count * view.gpus} of {limit.words}"
-    return _Target(count=count, within=True, reason="WithinBudget", message=message)
 
 
 def _moved(
@@ -271,10 +204,12 @@ def _ranked(view: ServiceView) -> str:
     return f"{view.key} (priority {view.scaling.priority})"
 
 
-def _outcome(view: ServiceView, wish: Wish, target: _Target, free: _Free, now: float) -> Outcome:
+def _outcome(view: ServiceView, wish: Wish, target: Target, free: _Free, now: float) -> Outcome:
     reason = f"{wish.reason}; {target.words}" if target.words else wish.reason
     state, before = wish.state, view.replicas
     count = target.count
+    if before is not None and count > before and state.lent and not view.surge:
+        reason += "; the rollout has ended"
     if before is not None and count < before and wish.elastic:
         count = _step_down(before, count, state, now)
     elif before is not None and count > before and view.gpus:
@@ -290,6 +225,7 @@ def _outcome(view: ServiceView, wish: Wish, target: _Target, free: _Free, now: f
         state = state.decided(Decision(at=at, before=before, after=count, reason=words))
         if count < before:
             state = replace(state, last_down=now)
+    state = replace(state, lent=_lent(view, wish, target, count))
     verdict = Verdict(
         desired=count,
         reason=reason,
@@ -307,6 +243,17 @@ def _outcome(view: ServiceView, wish: Wish, target: _Target, free: _Free, now: f
         replicas=count if changes and not advises(view) else None,
         state=state,
     )
+
+
+def _lent(view: ServiceView, wish: Wish, target: Target, count: int) -> int:
+    """Replicas whose place a rollout's new pod has from now on."""
+    before = view.replicas
+    if before is None or advises(view):
+        return 0
+    if count < before and target.lends:
+        return 1
+    came_back, not_missed = count > before, wish.count <= before
+    return 0 if came_back or not_missed else wish.state.lent
 
 
 def _outlook(wish: Wish) -> Outlook | None:

@@ -94,6 +94,7 @@ class _Kept:
     fresh: int = 0
     down_age: float | None = None
     unheard_age: float | None = None
+    lent: int = 0
     decided: _Decided | None = None
 
 
@@ -106,6 +107,7 @@ def outdates(state: BalancerState, written: BalancerState) -> bool:
     return (
         state.starts != written.starts
         or state.last_down != written.last_down
+        or state.lent != written.lent
         or state.decisions[-1:] != written.decisions[-1:]
         or _far(state.care.factor, written.care.factor, _FACTOR_SHARE, least=1.0)
         or _far(margin, before, _MARGIN_SHARE)
@@ -141,6 +143,7 @@ def remembered_text(
             fresh=state.fresh,
             down_age=age_of(state.last_down, at),
             unheard_age=age_of(state.unheard_since, at),
+            lent=state.lent,
             decided=_decided(state.decisions),
         )
     )
@@ -162,7 +165,10 @@ def restore(text: str, view: ServiceView, *, now: float, soon_seconds: float) ->
     if trouble := _trouble(kept, view, now):
         return Restored(BalancerState(), trouble)
     state = _state(kept, view)
-    seamless = kept.ended and kept.replicas == view.replicas and now - kept.at <= soon_seconds
+    as_left = kept.replicas == view.replicas
+    if not as_left:
+        state = replace(state, lent=0)
+    seamless = kept.ended and as_left and now - kept.at <= soon_seconds
     if not seamless:
         made = replace(state.shortfalls, made=())
         state = replace(state, fresh=0, hold=HoldWindow(), shortfalls=made)
@@ -193,6 +199,7 @@ def _state(kept: _Kept, view: ServiceView) -> BalancerState:
         fresh=kept.fresh,
         last_down=None if kept.down_age is None else at - kept.down_age,
         unheard_since=None if kept.unheard_age is None else at - kept.unheard_age,
+        lent=kept.lent,
         decisions=() if kept.decided is None else (_decision(kept.decided),),
     )
 
@@ -216,6 +223,7 @@ def _plain_ok(kept: _Kept) -> Iterable[bool]:
     yield kept.replicas is None or 0 <= kept.replicas <= MOST_COUNT
     yield LEAST <= kept.factor <= MOST
     yield 0 <= kept.fresh <= FRESH_READINGS
+    yield 0 <= kept.lent <= 1
     yield len(kept.starts) <= REMEMBERED and all(0 < s <= LONGEST_SECONDS for s in kept.starts)
     yield len(kept.started) <= MOST_ENTRIES
     yield 0 <= kept.shortfall_count <= MOST_COUNT

@@ -16,7 +16,8 @@ load above the capacity     as many as it takes, at once            up
 load below it               the largest wish of the hold window     down, at most half
 ==========================  ======================================  ======================
 
-A pause of one side (api/pausing.py) leaves the other to the rules. Load that is expected when a
+A place that a replica has lent to a rollout's new pod counts as a replica of its own: the count goes
+back when the rollout has ended. A pause of one side (api/pausing.py) leaves the other to the rules. Load that is expected when a
 replica asked for now is ready counts, replicas that still load count as present, and nothing goes
 down until three readings in a row were there.
 """
@@ -51,7 +52,8 @@ class BalancerState:
     """What the next round needs to know of this one; times are POSIX seconds.
 
     ``unheard_since``: since when the replicas answer and nothing is known of their load.
-    ``fresh``: readings in a row. ``started``: pods whose start was learned from.
+    ``fresh``: readings in a row. ``started``: pods whose start was learned from. ``lent``: replicas
+    whose place a rollout's new pod has until it has ended, 0 or 1.
     """
 
     hold: HoldWindow = field(default_factory=HoldWindow)
@@ -62,6 +64,7 @@ class BalancerState:
     fresh: int = 0
     last_down: float | None = None
     unheard_since: float | None = None
+    lent: int = 0
     decisions: tuple[Decision, ...] = ()
 
     def decided(self, decision: Decision) -> BalancerState:
@@ -88,6 +91,7 @@ class Wish:
     ``count``: the wish, the hold included; ``least``: what it must have. ``elastic``: it may be
     given less than the wish, and GPUs may be taken from it. ``utility``: what so many replicas
     are worth, 0 … 1. ``demand``: what the wish comes from, None where the load does not decide.
+    ``keeps``: why none of its replicas may make room for a rollout's new pod; empty where one may.
     """
 
     count: int
@@ -98,6 +102,7 @@ class Wish:
     elastic: bool = False
     utility: Callable[[int], float] | None = None
     demand: Demand | None = None
+    keeps: str = ""
 
 
 def advises(view: ServiceView) -> bool:
@@ -116,12 +121,15 @@ def assess(
     """One service's wish; the table is in the module's docstring."""
     state = _learned(view, _unheard(view, reading, state, now))
     metrics = _metrics(view, reading, state, now, settings)
-    current = view.scaling.min_replicas if view.replicas is None else view.replicas
+    current = view.scaling.min_replicas if view.replicas is None else view.replicas + state.lent
     bounded = within(current, view.scaling)
     fixed = _fixed(view, bounded, reading)
     if fixed is not None:
         count, words = fixed
-        return Wish(count=count, least=count, reason=words, metrics=metrics, state=state)
+        keeps = _keeps_all(view, reading)
+        return Wish(
+            count=count, least=count, reason=words, metrics=metrics, state=state, keeps=keeps
+        )
     assert isinstance(reading, Load)  # noqa: S101 - _fixed has answered for NoData
     return _sized(view, reading, state, metrics, current=bounded, now=now, settings=settings)
 
@@ -251,6 +259,7 @@ def _sized(
         elastic=True,
         utility=worth(demand, capacity, slow=slow, spread=spread, speed=view.speed),
         demand=demand,
+        keeps=_keeps_all(view, load),
     )
 
 
@@ -286,6 +295,19 @@ def _paused(view: ServiceView, count: int, words: str) -> tuple[int, str]:
 def _keeps(view: ServiceView, load: Load) -> bool:
     """Whether no GPU may be taken from it."""
     return not load.firm or (view.pause is not None and view.pause.side == IN)
+
+
+def _keeps_all(view: ServiceView, reading: LoadReading) -> str:
+    """Why no replica of it may go even for the time of a rollout; empty where one may."""
+    if view.rival:
+        return "another autoscaler sets its replicas"
+    if view.pause is not None and view.pause.side in {IN, ALL}:
+        return f"it is paused ({view.pause.words})"
+    if advises(view):
+        return "spec.scaling.mode is Recommend"
+    if view.ready and not (isinstance(reading, Load) and reading.firm):
+        return "its load is not surely known"
+    return ""
 
 
 def _clock(at: float) -> str:

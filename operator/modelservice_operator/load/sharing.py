@@ -3,6 +3,11 @@
 Minima come first, by priority. What is left goes to wishes, a higher priority before a lower one;
 within a priority a GPU goes to where it brings most, and moves only where that is clearly more
 than what its donor loses: a replica that starts serves nothing until it is ready.
+
+A rollout's new pod takes a place beside the replicas, in the turn of its service's priority and before
+what equals wish for: a free one; one that others give as they would for a replica that is worth as much
+as the service's own last one; else that of this last one itself, which is lent until the rollout has
+ended. A service's only replica is not lent: then the new pod waits.
 """
 
 from __future__ import annotations
@@ -29,7 +34,10 @@ class Bid(Generic[Name]):
     """One service. ``gpus``: of a replica. ``now``: replicas that it has been given so far.
 
     ``least``, ``wish``: replicas that it must have, and would have. ``utility``: what as many
-    replicas are worth, 0 … 1 times its weight; never falls.
+    replicas are worth, 0 … 1 times its weight; never falls. ``surge``: new pods of a rollout beside
+    the replicas, 0 or 1, and ``placed`` of these have a place. ``lends``: the place of one of its
+    replicas may be lent to it. ``homeless``: the scheduler has looked for a place too long, so what
+    is free is in the wrong places.
     """
 
     name: Name
@@ -39,6 +47,10 @@ class Bid(Generic[Name]):
     wish: int
     priority: int
     utility: Callable[[int], float]
+    surge: int = 0
+    placed: int = 0
+    lends: bool = False
+    homeless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +66,16 @@ class Move(Generic[Name]):
 class Shares(Generic[Name]):
     """``replicas``: for each. ``moves``: how they came about.
 
-    ``starved``: those whose minimum does not fit.
+    ``starved``: those whose minimum does not fit. ``lent``: those that have lent a replica's place to
+    a rollout's new pod; ``waiting``: those whose new pod gets none. ``free``: GPUs left.
     """
 
     replicas: Mapping[Name, int]
     moves: tuple[Move[Name], ...] = ()
     starved: frozenset[Name] = frozenset()
+    lent: frozenset[Name] = frozenset()
+    waiting: frozenset[Name] = frozenset()
+    free: int = 0
 
 
 @dataclass(slots=True)
@@ -69,14 +85,19 @@ class _Table(Generic[Name]):
     bids: Sequence[Bid[Name]]
     gpus: int
     given: dict[Name, int] = field(default_factory=dict)
+    surges: dict[Name, int] = field(default_factory=dict)
     moves: list[Move[Name]] = field(default_factory=list)
     starved: set[Name] = field(default_factory=set)
+    lent: set[Name] = field(default_factory=set)
+    waiting: set[Name] = field(default_factory=set)
     #: Who has given something up receives nothing in the same round: it all ends.
     donors: set[Name] = field(default_factory=set)
 
     @property
     def free(self) -> int:
-        return self.gpus - sum(self.given[bid.name] * bid.gpus for bid in self.bids)
+        return self.gpus - sum(
+            (self.given[bid.name] + self.surges[bid.name]) * bid.gpus for bid in self.bids
+        )
 
     def gain(self, bid: Bid[Name]) -> float:
         """Of the next GPUs, each: the best of a few replicas together."""
@@ -107,17 +128,31 @@ def share(bids: Sequence[Bid[Name]], gpus: int) -> Shares[Name]:
     table = _Table(bids=ordered, gpus=gpus)
     for bid in ordered:
         table.given[bid.name] = min(bid.now, max(bid.wish, bid.least))
+        table.surges[bid.name] = min(bid.surge, bid.placed)
     _take_back(table)
     _minima(table)
     for priority in sorted({bid.priority for bid in ordered}, reverse=True):
+        _surge(table, priority)
         _fill(table, priority)
     return Shares(
-        replicas=dict(table.given), moves=tuple(table.moves), starved=frozenset(table.starved)
+        replicas=dict(table.given),
+        moves=tuple(table.moves),
+        starved=frozenset(table.starved),
+        lent=frozenset(table.lent),
+        waiting=frozenset(table.waiting),
+        free=max(0, table.free),
     )
 
 
 def _take_back(table: _Table[Name]) -> None:
-    """The budget may have shrunk below what runs: the least important, cheapest go first."""
+    """The budget may have shrunk below what runs: the least important, cheapest go first.
+
+    A rollout's new pod that does not fit either is looked at again in its turn: it may have got a
+    place that the operator may not use, and then its own service is to pay for it.
+    """
+    for bid in reversed(table.bids):
+        if table.free < 0:
+            table.surges[bid.name] = 0
     while table.free < 0:
         donor = _donor(table, below=None)
         if donor is None:
@@ -135,6 +170,25 @@ def _minima(table: _Table[Name]) -> None:
             table.starved.add(bid.name)
             continue
         table.given[bid.name] += lacks
+
+
+def _surge(table: _Table[Name], priority: int) -> None:
+    """A place for each new pod of a rollout that has none."""
+    for bid in table.bids:
+        runs = table.given[bid.name]
+        if bid.priority != priority or runs <= 0 or table.surges[bid.name] >= bid.surge:
+            continue
+        lends = bid.lends and runs > 1
+        worth = table.loss(bid) - SWITCHING
+        if not (lends and bid.homeless) and _room(table, bid.gpus, bid, theta=worth, within=False):
+            table.surges[bid.name] = bid.surge
+        elif lends:
+            table.given[bid.name] -= 1
+            table.surges[bid.name] = bid.surge
+            table.lent.add(bid.name)
+            table.donors.add(bid.name)
+        elif not bid.placed:
+            table.waiting.add(bid.name)
 
 
 def _fill(table: _Table[Name], priority: int) -> None:

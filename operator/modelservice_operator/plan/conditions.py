@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modelservice_operator.api import conditions as c
 from modelservice_operator.api.conditions import Condition
-from modelservice_operator.fleet import Verdict
+from modelservice_operator.fleet import ROLLOUT_WAITS, Verdict
 from modelservice_runtime.contract.fields import SpecError
 from modelservice_runtime.contract.profile import Profile
 from modelservice_runtime.contract.requests import RECIPE_VERSION
@@ -342,7 +342,7 @@ def reconciling(facts: Facts) -> Condition | None:
             return Condition(
                 type=c.RECONCILING, status=True, reason=pending.reason, message=pending.message
             )
-    return _rollout(facts.children.deployment, facts.plan) or _reload(facts)
+    return _rollout(facts.children.deployment, facts.plan, facts.verdict) or _reload(facts)
 
 
 def _reload(facts: Facts) -> Condition | None:
@@ -351,12 +351,16 @@ def _reload(facts: Facts) -> Condition | None:
     return Condition(type=c.RECONCILING, status=True, reason="Reloading", message=facts.pending)
 
 
-def _rollout(deployment: DeploymentSeen | None, plan: Plan) -> Condition | None:
+def _rollout(
+    deployment: DeploymentSeen | None, plan: Plan, verdict: Verdict | None
+) -> Condition | None:
     if plan.serving is None or (deployment is not None and deployment.rolled_out):
         return None
     words = "creating the Deployment"
     if deployment is not None:
         words = f"{deployment.updated} of {deployment.replicas} replicas are on the newest setting"
+        if verdict is not None and verdict.budget_reason == ROLLOUT_WAITS:
+            words += f"; {verdict.budget_message}"
     return Condition(type=c.RECONCILING, status=True, reason="RollingOut", message=words)
 
 

@@ -101,6 +101,11 @@ class DeploymentSeen:
         return self.generation_observed and self.updated == self.current
 
     @property
+    def rolling(self) -> bool:
+        """A rollout is under way: there are pods of an older template, as was last observed."""
+        return self.updated < self.current
+
+    @property
     def rolled_out(self) -> bool:
         """All wanted replicas run the newest template, and nothing older is left."""
         done = self.updated == self.replicas == self.current and self.ready == self.replicas

@@ -48,6 +48,7 @@ def scaled_view(
         remembered=children.balancer_state,
         pause=pause,
         rival=conflict(spec, children, ref.name),
+        rolling=deployment is not None and deployment.rolling,
     )
 
 
