@@ -38,6 +38,7 @@ class ReplicaSeen:
 
     ``ready_at``: since when it answers, None while it does not. ``leaving``: it is being deleted.
     ``homeless_since``: since when the scheduler finds no place for it, None where it has one.
+    ``marked``: it is to go first when there are to be fewer.
     """
 
     pod: str
@@ -46,6 +47,7 @@ class ReplicaSeen:
     ready_at: float | None = None
     leaving: bool = False
     homeless_since: float | None = None
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,12 @@ class ReplicasPort(Protocol):
     async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
         """Apply ``replicas`` to the service's Deployment, as the balancer's field manager."""
 
+    async def mark(self, key: ServiceKey, pod: str, *, goes_first: bool) -> None:
+        """A replica is one of the first to go when there are fewer, or is not any more.
+
+        That it is gone is fine. Errors: ``UnavailableError``.
+        """
+
 
 class AppliesPort(Protocol):
     """Where the balancer keeps what it has learned."""

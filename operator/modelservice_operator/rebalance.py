@@ -16,6 +16,7 @@ from .fleet import Fleet, ServiceView
 from .keeping import BalancerMemory
 from .load.balance import Outcome, plan_round
 from .load.gpus import Budgets
+from .load.leaving import Marks
 from .ports import Clock, FleetTelemetry, GpusPort, LoadPort, ReplicasPort
 from .settings import BalancerSettings
 
@@ -100,6 +101,7 @@ class Rebalancer:
         self, key: ServiceKey, view: ServiceView, outcome: Outcome, now: float
     ) -> None:
         extra = {"namespace": key.namespace, "service": key.name}
+        await self._mark(key, outcome.marks)
         if outcome.replicas is not None:
             try:
                 await self._replicas.set_replicas(key, outcome.replicas)
@@ -114,6 +116,17 @@ class Rebalancer:
         self._fleet.verdicts[key] = outcome.verdict
         if before is None or _shown(before) != _shown(outcome.verdict):
             self._mark_dirty(key)
+
+    async def _mark(self, key: ServiceKey, marks: Marks) -> None:
+        """Old marks go first; fewer replicas do not wait for a mark that cannot be made."""
+        try:
+            for pod in marks.clear:
+                await self._replicas.mark(key, pod, goes_first=False)
+            for pod in marks.add:
+                await self._replicas.mark(key, pod, goes_first=True)
+        except UnavailableError as error:
+            extra = {"namespace": key.namespace, "service": key.name}
+            logger.warning("Marking who goes first failed: %s", error, extra=extra)
 
 
 def _shown(verdict: object) -> tuple[object, ...]:

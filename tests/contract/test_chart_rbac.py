@@ -29,7 +29,7 @@ NEEDED: Rights = {
     ("policy", "poddisruptionbudgets"): {"create", "patch"},
     ("", "configmaps"): {"create", "delete", "list", "patch"},
     ("", "secrets"): {"create"},
-    ("", "pods"): {"list", "watch"},
+    ("", "pods"): {"list", "patch", "watch"},
     ("", "resourcequotas"): {"list"},
     ("autoscaling", "horizontalpodautoscalers"): {"list"},
     ("", "pods/log"): {"get"},

@@ -98,6 +98,10 @@ class FakeCluster:
         """ReplicasPort."""
         self.objects["Deployment", key.namespace, key.name]["spec"]["replicas"] = replicas
 
+    async def mark(self, key: ServiceKey, pod: str, *, goes_first: bool) -> None:
+        """ReplicasPort."""
+        self.calls.append(f"{'mark' if goes_first else 'clear'} {key.namespace}/{pod}")
+
     async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """ClusterPort."""
         found = self.objects.get(("Secret", namespace, name))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import operator_samples as samples
@@ -16,6 +17,7 @@ from operator_samples import NOW
 from modelservice_operator import queueing
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
+from modelservice_operator.api.spec import Scaling
 from modelservice_operator.fleet import Fleet, ServiceView
 from modelservice_operator.keeping import BalancerMemory
 from modelservice_operator.load.forecast import Rates
@@ -120,12 +122,24 @@ class Replicas:
     def __init__(self) -> None:
         self.counts: dict[ServiceKey, int] = {}
         self.broken: set[ServiceKey] = set()
+        self.marked: list[str] = []
+        self.unmarkable = False
 
     async def set_replicas(self, key: ServiceKey, replicas: int) -> None:
         """Keep the count."""
         if key in self.broken:
             raise UnavailableError("not now")
         self.counts[key] = replicas
+
+    async def mark(self, key: ServiceKey, pod: str, *, goes_first: bool) -> None:
+        """Keep who goes first."""
+        assert key not in self.counts, "before the count is set"
+        if self.unmarkable:
+            raise UnavailableError("not allowed")
+        if goes_first:
+            self.marked.append(pod)
+        else:
+            self.marked.remove(pod)
 
 
 class FixedClock:
@@ -198,6 +212,36 @@ def test_one_failing_service_does_not_stop_the_others() -> None:
     fleet.run()
     assert fleet.replicas.counts == {other: 4}
     assert KEY not in fleet.fleet.verdicts
+
+
+def by_hand(replicas: int) -> Scaling:
+    """A count that needs no load."""
+    return Scaling(min_replicas=1, max_replicas=8, mode="Auto", replicas=replicas)
+
+
+def test_who_goes_first_is_marked_before_the_count_is_set() -> None:
+    fleet = Round(LOADED)
+    fleet.fleet.publish(samples.view(replicas=3, scaling=by_hand(2)))
+    fleet.run()
+    assert fleet.replicas.marked == ["tiny-0"]
+    assert fleet.replicas.counts == {KEY: 2}
+
+
+def test_an_old_mark_is_taken_away() -> None:
+    fleet = Round(LOADED)
+    pods = (replace(samples.replicas_seen(1)[0], marked=True),)
+    fleet.fleet.publish(samples.view(replicas=1, pods=pods, scaling=by_hand(1)))
+    fleet.replicas.marked = ["tiny-0"]
+    fleet.run()
+    assert fleet.replicas.marked == []
+
+
+def test_fewer_replicas_do_not_wait_for_a_mark() -> None:
+    fleet = Round(LOADED)
+    fleet.fleet.publish(samples.view(replicas=3, scaling=by_hand(2)))
+    fleet.replicas.unmarkable = True
+    fleet.run()
+    assert fleet.replicas.counts == {KEY: 2}
 
 
 def test_a_gone_service_leaves_no_series_behind() -> None:

@@ -43,10 +43,10 @@ but the API server asks for create as well when the object is not there yet.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
-# See: how Jobs and replicas are doing, and why not.
+# See: how Jobs and replicas are doing, and why not. Scale down: mark which of them go first.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [list, patch, watch]
 # Share: how many GPUs a namespace may have.
 - apiGroups: [""]
   resources: [resourcequotas]

@@ -140,6 +140,14 @@ class KubernetesCluster:
         """Apply ``spec.replicas`` alone, as the balancer's field manager."""
         await self.apply(replicas_manifest(key, replicas), names.BALANCER)
 
+    async def mark(self, key: ServiceKey, pod: str, *, goes_first: bool) -> None:
+        """The pod is one of the first to go, or is not any more (merge patch of an annotation)."""
+        cost = names.GOES_FIRST if goes_first else None
+        body = {"metadata": {"annotations": {names.DELETION_COST: cost}}}
+        query = {"fieldManager": names.BALANCER}
+        path = _path("Pod", key.namespace, pod)
+        await self._call("PATCH", path, query=query, body=body, content_type=_MERGE)
+
     async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """The entries of one Secret, or None where there is none."""
         status, body = await self._call("GET", _path("Secret", namespace, name))

@@ -29,6 +29,9 @@ ROLLOUT_ANNOTATION = f"{PREFIX}/rollout"
 SIZED_ANNOTATION = f"{PREFIX}/sized-by"
 #: The plan that was too little for a pod, by name (plan/memory.py).
 MEMORY_RAISED_ANNOTATION = f"{PREFIX}/memory-raised"
+#: Of a pod, read by Kubernetes: those with a lower cost go first; ours is below that of all others.
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+GOES_FIRST = "-1"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 
 MANAGER = "modelservice-operator"

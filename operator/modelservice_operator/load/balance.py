@@ -14,8 +14,9 @@ from modelservice_operator.settings import BalancerSettings
 
 from .budget import Budget
 from .gpus import Budgets
+from .leaving import Marks, marks
 from .places import homeless, surge_is_homeless, surge_placed
-from .reading import LoadReading, NoData
+from .reading import Load, LoadReading, NoData
 from .replicas import BalancerState, Wish, advises, assess
 from .sharing import Bid, Move, share
 from .targets import Limit, Target, target_of, tightest, unknown_target
@@ -27,11 +28,15 @@ DOWN_STEP_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A verdict for status, the count to set (None: leave it), the state for the next round."""
+    """A verdict for status, the count to set (None: leave it), the state for the next round.
+
+    ``marks``: to be made before the count is set.
+    """
 
     verdict: Verdict
     replicas: int | None
     state: BalancerState
+    marks: Marks = Marks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,10 @@ def plan_round(
     # Who comes first takes of what is free now; the others wait until donors have left.
     for key in sorted(views, key=lambda key: (-views[key].scaling.priority, str(key))):
         view = views[key]
-        outcomes[key] = _outcome(view, wishes[key], targets[key], free, now)
+        outcome = _outcome(view, wishes[key], targets[key], free, now)
+        reading = readings.get(key)
+        queues = reading.queues if isinstance(reading, Load) else {}
+        outcomes[key] = replace(outcome, marks=marks(view, outcome.replicas, queues))
     return {key: outcomes[key] for key in views}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .forecast import LONG, SHORT, Rates
@@ -35,7 +35,7 @@ class Load:
     ``rates``: rows a second. ``pending``: requests that wait. ``requests``, ``violations``: of the
     last minute; of those that missed the goal only the refused ones are counted by Triton.
     ``complete``: every ready replica was heard of; else it is a lower bound. ``source``: who told;
-    ``instead_of``: why not Prometheus, None where it did.
+    ``instead_of``: why not Prometheus, None where it did. ``queues``: ``pending`` by replica.
     """
 
     rates: Rates
@@ -46,6 +46,7 @@ class Load:
     complete: bool
     source: str = PROMETHEUS
     instead_of: NoData | None = None
+    queues: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def firm(self) -> bool:
@@ -100,7 +101,10 @@ def read_load(
         words = f"{youngest:.0f} s old" if math.isfinite(youngest) else "of unknown age"
         message = f"the newest sample is {words}, more than {stale_seconds:.0f} s"
         return NoData(reason="MetricsStale", message=message)
-    heard = [found for pod in fresh if (found := _heard(known[pod], ages[pod])) is not None]
+    by_pod = {
+        pod: found for pod in fresh if (found := _heard(known[pod], ages[pod])) is not None
+    }
+    heard = list(by_pod.values())
     if not heard:
         message = "there are not two samples to make a rate of yet"
         return NoData(reason="NoRate", message=message, young=True)
@@ -116,6 +120,7 @@ def read_load(
         age_seconds=max(item.age for item in heard),
         complete=len(heard) >= len(ready),
         source=source,
+        queues={pod: item.pending for pod, item in by_pod.items()},
     )
 
 

@@ -28,6 +28,7 @@ class PodSeen:
     ``index``: which one of its Job's pods, 0 where there is one only.
     ``address``: its IP, empty while it has none. ``ready_at``: since when it is ready;
     ``homeless_since``: since when the scheduler finds no place for it; None where that is not so.
+    ``marked``: the balancer has chosen it to go first.
     """
 
     name: str
@@ -49,6 +50,7 @@ class PodSeen:
     memory_limit_bytes: int = 0
     ready_at: datetime | None = None
     homeless_since: datetime | None = None
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +282,7 @@ def parse_pod(item: Mapping[str, Any]) -> PodSeen:
         out_of_memory=any(end.get("reason") == OOM_KILLED for end in _ends(containers)),
         memory_request_bytes=_memory(item, "requests"),
         memory_limit_bytes=_memory(item, "limits"),
+        marked=meta.get("annotations", {}).get(names.DELETION_COST) == names.GOES_FIRST,
     )
 
 

@@ -70,4 +70,5 @@ def _replica(pod: PodSeen) -> ReplicaSeen:
         ready_at=pod.ready_at.timestamp() if pod.ready_at else None,
         leaving=pod.deleting,
         homeless_since=pod.homeless_since.timestamp() if pod.homeless_since else None,
+        marked=pod.marked,
     )
