@@ -151,6 +151,7 @@ def test_its_words_for_figures_are_still_right() -> None:
     assert (error_budget.UP, error_budget.DOWN, error_budget.PLANNED_SHARE) == (1.25, 0.98, 0.4)
     assert pytest.approx(0.15) == forecast.TRIM_SHARE * -error_budget.LEAST
     assert READ_SECONDS <= 60
+    assert (replicas.SAFE_AFTER_SECONDS, replicas.PEAK_SECONDS) == (10 * 60, 24 * 3600)
 
 
 def test_its_values_are_those_of_the_chart() -> None:

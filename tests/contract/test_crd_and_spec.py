@@ -74,6 +74,7 @@ FULL: dict[str, Any] = {
         "maxReplicas": 3,
         "priority": 7,
         "mode": "Recommend",
+        "onMetricsLoss": "Safe",
         "replicas": 0,
     },
     "store": {"uri": "s3://bucket/artifacts", "secretName": "credentials"},

@@ -20,6 +20,8 @@ from .traffic import parse_traffic
 
 AUTO = "Auto"
 RECOMMEND = "Recommend"
+HOLD = "Hold"
+SAFE = "Safe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class Serving:
 class Scaling:
     """Bounds of the replica count; ``replicas`` set by hand switches the balancer off.
 
-    ``priority``: a higher one is served first where GPUs are short.
+    ``priority``: a higher one is served first where GPUs are short. ``on_metrics_loss``: whether a load
+    that cannot be read for long means as many replicas as there were (``HOLD``) or more (``SAFE``).
     """
 
     min_replicas: int
@@ -54,6 +57,7 @@ class Scaling:
     mode: str
     replicas: int | None
     priority: int = 0
+    on_metrics_loss: str = HOLD
 
     @property
     def only_advised(self) -> bool:
@@ -135,6 +139,7 @@ def _scaling(fields: Fields) -> Scaling:
         mode=mode,
         replicas=by_hand,
         priority=fields.integer("priority", 0, low=0, high=1000),
+        on_metrics_loss=fields.choice("onMetricsLoss", HOLD, (HOLD, SAFE)),
     )
 
 

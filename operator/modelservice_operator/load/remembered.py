@@ -7,8 +7,9 @@ nothing, garbage, another version,            nothing: the count is held until a
 another ModelService, a future time           window of readings agrees
 when the operator ended, soon enough,         everything: as if there had been no restart
 and the replicas are as it left them
-anything else (a crash, a long break,         what was learned of starts, shortfalls and
-somebody scaled meanwhile)                    violations; the hold begins anew with the present
+anything else (a crash, a long break,         what was learned of starts, shortfalls,
+somebody scaled meanwhile)                    violations and counts of the last day; the hold
+                                              begins anew with the present
 ============================================  =================================================
 
 What was wished for after the last text was written nobody knows, so only a text that was written at
@@ -95,6 +96,8 @@ class _Kept:
     down_age: float | None = None
     unheard_age: float | None = None
     lent: int = 0
+    peak: tuple[Row, ...] = ()
+    blind_age: float | None = None
     decided: _Decided | None = None
 
 
@@ -144,6 +147,8 @@ def remembered_text(
             down_age=age_of(state.last_down, at),
             unheard_age=age_of(state.unheard_since, at),
             lent=state.lent,
+            peak=rows_of(thinned_wishes(state.peak.wishes), at),
+            blind_age=age_of(state.blind_since, at),
             decided=_decided(state.decisions),
         )
     )
@@ -171,7 +176,7 @@ def restore(text: str, view: ServiceView, *, now: float, soon_seconds: float) ->
     seamless = kept.ended and as_left and now - kept.at <= soon_seconds
     if not seamless:
         made = replace(state.shortfalls, made=())
-        state = replace(state, fresh=0, hold=HoldWindow(), shortfalls=made)
+        state = replace(state, fresh=0, hold=HoldWindow(), shortfalls=made, blind_since=None)
     return Restored(state)
 
 
@@ -200,6 +205,8 @@ def _state(kept: _Kept, view: ServiceView) -> BalancerState:
         last_down=None if kept.down_age is None else at - kept.down_age,
         unheard_since=None if kept.unheard_age is None else at - kept.unheard_age,
         lent=kept.lent,
+        peak=HoldWindow(tuple((at - age, int(count)) for age, count in kept.peak)),
+        blind_since=None if kept.blind_age is None else at - kept.blind_age,
         decisions=() if kept.decided is None else (_decision(kept.decided),),
     )
 
@@ -218,7 +225,8 @@ def _trouble(kept: _Kept, view: ServiceView, now: float) -> str:
 
 
 def _plain_ok(kept: _Kept) -> Iterable[bool]:
-    ages = [age for age in (kept.down_age, kept.unheard_age) if age is not None]
+    given = (kept.down_age, kept.unheard_age, kept.blind_age)
+    ages = [age for age in given if age is not None]
     yield all(_ok(age) for age in ages)
     yield kept.replicas is None or 0 <= kept.replicas <= MOST_COUNT
     yield LEAST <= kept.factor <= MOST
@@ -234,15 +242,17 @@ def _plain_ok(kept: _Kept) -> Iterable[bool]:
 
 
 def _rows_ok(kept: _Kept) -> Iterable[bool]:
-    tables = ((kept.hold, 2), (kept.forecasts, 3), (kept.shortfalls, 2), (kept.minutes, 3))
+    counts = ((kept.hold, 2), (kept.peak, 2))
+    tables = (*counts, (kept.forecasts, 3), (kept.shortfalls, 2), (kept.minutes, 3))
     for rows, width in tables:
         yield len(rows) <= MOST_ENTRIES
         yield all(len(row) == width and all(map(_ok, row)) for row in rows)
-    for rows in (kept.hold, kept.forecasts, kept.minutes):
+    for rows in (kept.hold, kept.peak, kept.forecasts, kept.minutes):
         yield all(a[0] >= b[0] for a, b in itertools.pairwise(rows))
-    wishes = [row[1] for row in kept.hold if len(row) > 1]
-    yield all(wish <= MOST_COUNT for wish in wishes)
-    yield all(a > b for a, b in itertools.pairwise(wishes))
+    for rows, _ in counts:
+        wishes = [row[1] for row in rows if len(row) > 1]
+        yield all(wish <= MOST_COUNT for wish in wishes)
+        yield all(a > b for a, b in itertools.pairwise(wishes))
 
 
 def _ok(value: float) -> bool:

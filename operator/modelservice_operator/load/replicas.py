@@ -9,7 +9,9 @@ another autoscaler sets it  as now, bounds or not                   off
 paused altogether           as now, bounds or not                   off
 no Deployment yet           minReplicas                             waits
 no profile that can be used as now, within the bounds               waits
-load not known              as now, within the bounds               holds
+load not known              as now, within the bounds; for long,    holds, or up
+                            with onMetricsLoss Safe, the most of
+                            the last day
 load not from Prometheus,
 or not of every replica     as now, or more                         holds or up
 load above the capacity     as many as it takes, at once            up
@@ -30,7 +32,7 @@ from datetime import UTC, datetime
 
 from modelservice_operator.api.pausing import ALL, IN
 from modelservice_operator.api.service import Decision
-from modelservice_operator.api.spec import Scaling
+from modelservice_operator.api.spec import SAFE, Scaling
 from modelservice_operator.fleet import ServiceView
 from modelservice_operator.settings import BalancerSettings
 
@@ -45,6 +47,8 @@ from .worth import worth
 #: So many readings in a row before anything goes down.
 FRESH_READINGS = 3
 MAX_DECISIONS = 5
+#: With onMetricsLoss Safe: after so long without a load, the most replicas of so long before.
+SAFE_AFTER_SECONDS, PEAK_SECONDS = 600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,8 @@ class BalancerState:
 
     ``unheard_since``: since when the replicas answer and nothing is known of their load.
     ``fresh``: readings in a row. ``started``: pods whose start was learned from. ``lent``: replicas
-    whose place a rollout's new pod has until it has ended, 0 or 1.
+    whose place a rollout's new pod has until it has ended, 0 or 1. ``peak``: counts of the last day,
+    while the load was known. ``blind_since``: since when replicas answer and neither source tells.
     """
 
     hold: HoldWindow = field(default_factory=HoldWindow)
@@ -65,6 +70,8 @@ class BalancerState:
     last_down: float | None = None
     unheard_since: float | None = None
     lent: int = 0
+    peak: HoldWindow = field(default_factory=HoldWindow)
+    blind_since: float | None = None
     decisions: tuple[Decision, ...] = ()
 
     def decided(self, decision: Decision) -> BalancerState:
@@ -123,14 +130,15 @@ def assess(
     metrics = _metrics(view, reading, state, now, settings)
     current = view.scaling.min_replicas if view.replicas is None else view.replicas + state.lent
     bounded = within(current, view.scaling)
-    fixed = _fixed(view, bounded, reading)
+    fixed = _fixed(view, bounded)
     if fixed is not None:
         count, words = fixed
         keeps = _keeps_all(view, reading)
         return Wish(
             count=count, least=count, reason=words, metrics=metrics, state=state, keeps=keeps
         )
-    assert isinstance(reading, Load)  # noqa: S101 - _fixed has answered for NoData
+    if isinstance(reading, NoData):
+        return _unread(view, reading, state, metrics, current=bounded, now=now)
     return _sized(view, reading, state, metrics, current=bounded, now=now, settings=settings)
 
 
@@ -138,6 +146,8 @@ def _unheard(
     view: ServiceView, reading: LoadReading, state: BalancerState, now: float
 ) -> BalancerState:
     """Remember since when nothing was heard of replicas that answer."""
+    blind = isinstance(reading, NoData) and bool(view.ready)
+    state = replace(state, blind_since=(state.blind_since or now) if blind else None)
     if isinstance(reading, Load) and reading.instead_of is None:
         return replace(state, unheard_since=None)
     if not view.ready:
@@ -172,7 +182,9 @@ def _metrics(
         message = f"{reading.instead_of.message}; {message}, on which none is taken away"
         reading = reading.instead_of
     else:
-        message = f"{reading.message}; the replica count is held"
+        safe = _safe_count(view, state, now)
+        what = "the replica count is held" if safe is None else f"{_safe_words(safe)}, none goes"
+        message = f"{reading.message}; {what}"
     if not view.ready:
         message = "no replica answers, so there is no load to read"
         return Metrics(available=None, reason="NoReplicas", message=message)
@@ -182,17 +194,63 @@ def _metrics(
     return Metrics(available=False, reason=reading.reason, message=message)
 
 
-def _fixed(view: ServiceView, bounded: int, reading: LoadReading) -> tuple[int, str] | None:
+def _unread(
+    view: ServiceView,
+    reading: NoData,
+    state: BalancerState,
+    metrics: Metrics,
+    *,
+    current: int,
+    now: float,
+) -> Wish:
+    """As many as now; or, where that was chosen and it lasts, as many as there have been.
+
+    More is a wish that free GPUs alone may fulfil: nothing is taken for a load that nobody knows.
+    """
+    safe = _safe_count(view, state, now)
+    words = f"{reading.message}, so the count is held within its bounds ({_bounds(view)})"
+    count = current
+    if safe is not None:
+        words = f"{reading.message}; {_safe_words(safe)} (onMetricsLoss Safe, {_bounds(view)})"
+        count, words = _paused(view, max(current, within(safe, view.scaling)), words)
+    return Wish(
+        count=max(current, count),
+        least=current,
+        reason=words,
+        metrics=metrics,
+        state=state,
+        utility=lambda _: 1.0,
+        keeps=_keeps_all(view, reading),
+    )
+
+
+def _safe_count(view: ServiceView, state: BalancerState, now: float) -> int | None:
+    """The most replicas of the last day; None where those that there are have to do."""
+    since = state.blind_since
+    if view.scaling.on_metrics_loss != SAFE or since is None or now - since < SAFE_AFTER_SECONDS:
+        return None
+    counts = [count for at, count in state.peak.wishes if at >= now - PEAK_SECONDS]
+    return max(counts, default=None)
+
+
+def _safe_words(count: int) -> str:
+    minutes, hours = SAFE_AFTER_SECONDS / 60, PEAK_SECONDS / 3600
+    return f"so it is for {minutes:.0f} min, and the last {hours:.0f} h had {count} replicas at most"
+
+
+def _bounds(view: ServiceView) -> str:
+    return f"minReplicas {view.scaling.min_replicas}, maxReplicas {view.scaling.max_replicas}"
+
+
+def _fixed(view: ServiceView, bounded: int) -> tuple[int, str] | None:
     """The count where load does not matter, and why."""
     if (said := _said_by_people(view)) is not None:
         return said
-    bounds = f"minReplicas {view.scaling.min_replicas}, maxReplicas {view.scaling.max_replicas}"
     if view.replicas is None:
-        return view.scaling.min_replicas, f"no Deployment yet; {bounds}"
+        return view.scaling.min_replicas, f"no Deployment yet; {_bounds(view)}"
     if view.capacity is None:
-        return bounded, f"no usable profile yet, so the count is held within its bounds ({bounds})"
-    if isinstance(reading, NoData):
-        return bounded, f"{reading.message}, so the count is held within its bounds ({bounds})"
+        words = f"no usable profile yet, so the count is held within its bounds ({_bounds(view)})"
+        return bounded, words
     return None
 
 
@@ -227,6 +285,7 @@ def _sized(
         fresh=0 if load.instead_of else min(FRESH_READINGS, state.fresh + 1),
         shortfalls=state.shortfalls.add(now, load.rates.short, forecast, lead),
         care=state.care.add(now, load.requests, load.violations, allowed=view.allowed),
+        peak=state.peak.record(current, now=now, seconds=PEAK_SECONDS),
     )
     spread = state.shortfalls.margin(forecast)
     demand = Demand(
@@ -298,7 +357,7 @@ def _keeps(view: ServiceView, load: Load) -> bool:
 
 
 def _keeps_all(view: ServiceView, reading: LoadReading) -> str:
-    """Why no replica of it may go even for the time of a rollout; empty where one may."""
+    """Why no replica of it may make room for a rollout's new pod; empty where one may."""
     if view.rival:
         return "another autoscaler sets its replicas"
     if view.pause is not None and view.pause.side in {IN, ALL}:
