@@ -83,7 +83,7 @@ class ClusterPort(Protocol):
         """The service's children of one kind (Deployment, Job, ConfigMap, Pod), by label."""
 
     async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
-        """Every HorizontalPodAutoscaler there, whoever made it."""
+        """Every HorizontalPodAutoscaler there, whoever made it; of half a minute ago at most."""
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
         """Server-side apply, forcing the fields that we own."""

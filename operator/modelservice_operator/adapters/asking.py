@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -11,6 +10,8 @@ import aiohttp
 from modelservice_operator.api import names
 from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
+
+from .api_objects import document_of, items_of, path_of
 
 #: The operator's Service has these labels in every release of the chart, whatever its name.
 OPERATOR_LABELS = (
@@ -38,15 +39,15 @@ class AskedServices:
 
     async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
         """The ModelService, or None where there is none."""
-        found = await self._cluster.read(f"{_path(key.namespace)}/{key.name}")
-        return None if found is None else _json(found)
+        found = await self._cluster.read(path_of(names.KIND, key.namespace, key.name))
+        return None if found is None else document_of(found)
 
     async def read_services(self, namespace: str) -> list[Mapping[str, Any]]:
         """Every ModelService of the namespace; ``""``: of all."""
-        found = await self._cluster.read(_path(namespace))
+        found = await self._cluster.read(path_of(names.KIND, namespace))
         if found is None:
             raise UnavailableError("the cluster knows no ModelServices: install the chart first")
-        return _items(found)
+        return items_of(found)
 
 
 class ProxiedFigures:
@@ -58,9 +59,9 @@ class ProxiedFigures:
 
     async def read(self) -> str:
         """The text of the operator's /metrics."""
-        services = f"/api/v1/namespaces/{self._namespace}/services"
+        services = path_of("Service", self._namespace)
         found = await self._cluster.read(services, {"labelSelector": OPERATOR_LABELS})
-        items = _items(found or b"{}")
+        items = items_of(found or b"{}")
         if not items:
             raise UnavailableError(
                 f"there is no operator in namespace {self._namespace}; name its own by"
@@ -91,23 +92,3 @@ class UrlFigures:
         except (TimeoutError, OSError, ValueError, aiohttp.ClientError) as error:
             raise UnavailableError(f"{self._url}: {error or type(error).__name__}") from error
         return content.decode(errors="replace")
-
-
-def _path(namespace: str) -> str:
-    place = f"namespaces/{namespace}/" if namespace else ""
-    return f"/apis/{names.GROUP}/{names.VERSION}/{place}{names.PLURAL}"
-
-
-def _items(content: bytes) -> list[Mapping[str, Any]]:
-    items = _json(content).get("items")
-    return items if isinstance(items, list) else []
-
-
-def _json(content: bytes) -> Mapping[str, Any]:
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise UnavailableError(f"the API server answered no JSON: {content[:40]!r}") from error
-    if not isinstance(document, Mapping):
-        raise UnavailableError(f"the API server answered no object: {content[:40]!r}")
-    return document

@@ -24,28 +24,19 @@ from modelservice_operator.api.errors import UnavailableError
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.manifests.replicas import replicas_manifest
 
+from .api_objects import document_of, items_of, path_of
+from .recent import Recent
+
 REQUEST_SECONDS = 20.0
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 
-#: kind -> path prefix and plural, for every kind that the operator touches.
-_RESOURCES = {
-    "ConfigMap": ("/api/v1", "configmaps"),
-    "Deployment": ("/apis/apps/v1", "deployments"),
-    "Event": ("/api/v1", "events"),
-    "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
-    "Job": ("/apis/batch/v1", "jobs"),
-    "Pod": ("/api/v1", "pods"),
-    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
-    "Secret": ("/api/v1", "secrets"),
-    "Service": ("/api/v1", "services"),
-    "ServiceAccount": ("/api/v1", "serviceaccounts"),
-    names.KIND: (f"/apis/{names.GROUP}/{names.VERSION}", names.PLURAL),
-}
-
 #: Objects of one answer.
 PAGE_ITEMS = 500
+
+#: Every look at every service of a namespace asks for its autoscalers, which hardly ever change.
+AUTOSCALERS_SECONDS = 30.0
 
 _FORBIDDEN = 403
 _NOT_FOUND = 404
@@ -58,6 +49,7 @@ class KubernetesCluster:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._autoscalers = Recent(self._ask_autoscalers, seconds=AUTOSCALERS_SECONDS)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -65,15 +57,14 @@ class KubernetesCluster:
 
     async def read_service(self, key: ServiceKey) -> Mapping[str, Any] | None:
         """The ModelService, or None when it is gone."""
-        status, body = await self._call("GET", _path(names.KIND, key.namespace, key.name))
-        return None if status == _NOT_FOUND else _json(body)
+        status, body = await self._call("GET", path_of(names.KIND, key.namespace, key.name))
+        return None if status == _NOT_FOUND else document_of(body)
 
     async def list_services(self, namespaces: Collection[str]) -> list[ServiceKey]:
         """Every ModelService in ``namespaces``; empty means all namespaces."""
-        prefix, plural = _RESOURCES[names.KIND]
-        paths = [_path(names.KIND, space) for space in namespaces] or [f"{prefix}/{plural}"]
+        paths = [path_of(names.KIND, space) for space in namespaces] or [path_of(names.KIND)]
         bodies = [(await self._call("GET", path))[1] for path in paths]
-        metas = [item["metadata"] for body in bodies for item in _json(body).get("items", ())]
+        metas = [item["metadata"] for body in bodies for item in items_of(body)]
         return [ServiceKey(meta["namespace"], meta["name"]) for meta in metas]
 
     async def read(self, path: str, query: Mapping[str, str] | None = None) -> bytes | None:
@@ -91,7 +82,7 @@ class KubernetesCluster:
         query = {"limit": str(PAGE_ITEMS), "resourceVersion": "0"}
         while True:
             _, body = await self._call("GET", path, query=query)
-            page = _json(body)
+            page = document_of(body)
             items += page.get("items", ())
             following = page.get("metadata", {}).get("continue")
             if not following:
@@ -101,37 +92,39 @@ class KubernetesCluster:
     async def list_children(self, key: ServiceKey, kind: str) -> list[Mapping[str, Any]]:
         """The service's children of one kind, by label."""
         query = {"labelSelector": f"{names.NAME_LABEL}={key.name}"}
-        _, body = await self._call("GET", _path(kind, key.namespace), query=query)
-        items: list[Mapping[str, Any]] = _json(body)["items"]
+        _, body = await self._call("GET", path_of(kind, key.namespace), query=query)
+        items: list[Mapping[str, Any]] = document_of(body)["items"]
         return items
 
     async def list_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
-        """Every HorizontalPodAutoscaler there, whoever made it."""
-        _, body = await self._call("GET", _path("HorizontalPodAutoscaler", namespace))
-        items: list[Mapping[str, Any]] = _json(body).get("items", [])
-        return items
+        """Every HorizontalPodAutoscaler there, whoever made it; of half a minute ago at most."""
+        return await self._autoscalers.of(namespace)
+
+    async def _ask_autoscalers(self, namespace: str) -> list[Mapping[str, Any]]:
+        _, body = await self._call("GET", path_of("HorizontalPodAutoscaler", namespace))
+        return items_of(body)
 
     async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
         """Server-side apply, forcing the fields that we own; that its namespace goes is fine."""
         meta = manifest["metadata"]
-        path = _path(manifest["kind"], meta["namespace"], meta["name"])
+        path = path_of(manifest["kind"], meta["namespace"], meta["name"])
         query = {"fieldManager": manager, "force": "true"}
         await self._call("PATCH", path, query=query, body=manifest, content_type=_APPLY)
 
     async def create(self, manifest: Mapping[str, Any]) -> None:
         """Create; that it exists already, or that its namespace goes, is fine."""
-        path = _path(manifest["kind"], manifest["metadata"]["namespace"])
+        path = path_of(manifest["kind"], manifest["metadata"]["namespace"])
         query = {"fieldManager": names.MANAGER}
         await self._call("POST", path, query=query, body=manifest, accept=(_CONFLICT,))
 
     async def delete(self, kind: str, namespace: str, name: str) -> None:
         """Delete with background propagation; that it is gone already is fine."""
         query = {"propagationPolicy": "Background"}
-        await self._call("DELETE", _path(kind, namespace, name), query=query)
+        await self._call("DELETE", path_of(kind, namespace, name), query=query)
 
     async def patch_status(self, key: ServiceKey, status: Mapping[str, Any]) -> None:
         """Write the ModelService's status (merge patch); that it is gone is fine."""
-        path = _path(names.KIND, key.namespace, key.name) + "/status"
+        path = path_of(names.KIND, key.namespace, key.name) + "/status"
         query = {"fieldManager": names.MANAGER}
         body = {"status": status}
         await self._call("PATCH", path, query=query, body=body, content_type=_MERGE)
@@ -145,20 +138,20 @@ class KubernetesCluster:
         cost = names.GOES_FIRST if goes_first else None
         body = {"metadata": {"annotations": {names.DELETION_COST: cost}}}
         query = {"fieldManager": names.BALANCER}
-        path = _path("Pod", key.namespace, pod)
+        path = path_of("Pod", key.namespace, pod)
         await self._call("PATCH", path, query=query, body=body, content_type=_MERGE)
 
     async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """The entries of one Secret, or None where there is none."""
-        status, body = await self._call("GET", _path("Secret", namespace, name))
+        status, body = await self._call("GET", path_of("Secret", namespace, name))
         if status == _NOT_FOUND:
             return None
-        entries = _json(body).get("data") or {}
+        entries = document_of(body).get("data") or {}
         return {key: base64.b64decode(value) for key, value in entries.items()}
 
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log, empty when there is none to be had."""
-        path = _path("Pod", namespace, pod) + "/log"
+        path = path_of("Pod", namespace, pod) + "/log"
         query = {"container": container, "tailLines": str(lines)}
         status, body = await self._call("GET", path, query=query, accept=(400, 500))
         return body.decode(errors="replace") if status < _FIRST_ERROR else ""
@@ -168,7 +161,7 @@ class KubernetesCluster:
     ) -> None:
         """A Kubernetes event on the ModelService."""
         manifest = event_manifest(service, type_, reason, message, now)
-        await self._call("POST", _path("Event", manifest["metadata"]["namespace"]), body=manifest)
+        await self._call("POST", path_of("Event", manifest["metadata"]["namespace"]), body=manifest)
 
     async def _call(
         self,
@@ -236,19 +229,6 @@ def event_manifest(
         "source": {"component": names.MANAGER},
         "reportingComponent": names.MANAGER,
     }
-
-
-def _path(kind: str, namespace: str, name: str = "") -> str:
-    prefix, plural = _RESOURCES[kind]
-    return f"{prefix}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(content)
-    except ValueError as error:
-        raise UnavailableError(f"API server answered no JSON: {content[:80]!r}") from error
-    return document
 
 
 def _namespace_goes(content: bytes) -> bool:
