@@ -16,7 +16,6 @@ from .api.pausing import Pause
 from .api.service import Decision, ServiceKey
 from .api.spec import Scaling
 
-
 #: A reason of the condition WithinBudget: a rollout does not go on for want of a GPU.
 ROLLOUT_WAITS = "RolloutWaits"
 

@@ -1,7 +1,7 @@
 """Services whose pods are replaced, on so many GPUs: a Deployment and a scheduler, in seconds.
 
-As Kubernetes does it with maxSurge 1 and maxUnavailable 0; a pod that leaves drains first, and holds
-its GPU to the end.
+As Kubernetes does it with maxSurge 1 and maxUnavailable 0; a pod that leaves drains first, and
+holds its GPU to the end.
 """
 
 from __future__ import annotations

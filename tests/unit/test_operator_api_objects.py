@@ -45,12 +45,14 @@ class Asked:
         self.recent = Recent(self.ask, seconds=60.0, clock=lambda: self.now)
 
     async def ask(self, key: str) -> str:
+        """Once more."""
         self.times += 1
         if self.broken:
             raise UnavailableError("not now")
         return f"{key} {self.times}"
 
     def of(self, key: str) -> str:
+        """What is told to who asks."""
         return asyncio.run(self.recent.of(key))
 
 

@@ -74,9 +74,9 @@ LONG = SAFE_AFTER_SECONDS
 def test_after_ten_minutes_safe_goes_up_to_the_most_of_the_last_day_and_says_so() -> None:
     outcome = decided(samples.view(scaling=scaling(SAFE)), blind(LONG))
     assert outcome.replicas == 6
-    words = "so it is for 10 min, and the last 24 h had 6 replicas at most"
+    words = "no answer, for 10 min or more; the last 24 h had 6 replicas at most"
     assert words in outcome.verdict.decisions[-1].reason
-    assert outcome.verdict.metrics_message == f"no answer; {words}, none goes"
+    assert outcome.verdict.metrics_message == f"{words}; none goes"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from reconcile_world import KEY, World
 
 from modelservice_operator.api import names
-from modelservice_operator.fleet import Verdict
+from modelservice_operator.fleet import ROLLOUT_WAITS, Verdict
 from modelservice_runtime.contract.codec import dumps
 from modelservice_runtime.contract.profile import MemoryPlan
 from modelservice_runtime.contract.results import BuildResult
@@ -439,6 +439,28 @@ def test_another_autoscaler_is_named_and_the_service_goes_on(world: World) -> No
     assert "HorizontalPodAutoscaler web" in stalled["message"]
     assert world.condition("Ready")["status"] == "True"
     assert "HorizontalPodAutoscaler web" in world.fleet.views[KEY].rival
+
+
+def test_a_rollout_that_waits_for_a_gpu_says_so_where_progress_is_told(world: World) -> None:
+    tuned(world)
+    world.pods_answer()
+    world.cluster.objects["Deployment", *KEY]["status"]["updatedReplicas"] = 0
+    world.fleet.verdicts[KEY] = Verdict(
+        desired=1,
+        reason="as now",
+        metrics_available=True,
+        metrics_reason="LoadKnown",
+        metrics_message="known",
+        within_budget=False,
+        budget_reason=ROLLOUT_WAITS,
+        budget_message="the rollout waits for a free GPU",
+    )
+    world.look()
+    assert world.fleet.views[KEY].rolling
+    progress = world.condition("Reconciling")
+    assert progress["reason"] == "RollingOut"
+    assert progress["message"].endswith("; the rollout waits for a free GPU")
+    assert world.condition("WithinBudget")["reason"] == ROLLOUT_WAITS
 
 
 def test_a_service_that_asks_for_gpus_waits_for_the_fleet_loop_to_give_it_some(

@@ -57,9 +57,7 @@ def on_gpu(name: str, replicas: int, **changes: Any) -> ServiceView:
 
 def rolling(name: str, replicas: int, *, waited: float = 10.0, **changes: Any) -> ServiceView:
     """Its replicas answer; the rollout's new pod has no place."""
-    surge = ReplicaSeen(
-        pod=f"{name}-new", created_at=NOW_S - waited, homeless_since=NOW_S - waited
-    )
+    surge = ReplicaSeen(pod=f"{name}-new", created_at=NOW_S - waited, homeless_since=NOW_S - waited)
     pods = (*samples.replicas_seen(replicas, name), surge)
     return on_gpu(name, replicas, pods=pods, rolling=True, **changes)
 
@@ -274,7 +272,7 @@ def test_a_new_pod_beyond_the_operator_s_own_limit_costs_a_replica_too() -> None
     is_sized=st.booleans(),
 )
 @limits(max_examples=60, deadline=None)
-def test_a_rollout_gets_out_if_it_can_costs_one_replica_and_gives_it_back(  # noqa: PLR0913 - what varies
+def test_a_rollout_gets_out_if_it_can_costs_one_replica_and_gives_it_back(
     *, mine: int, others: int, spare: int, least: int, priority: int, is_sized: bool
 ) -> None:
     """Two services on GPUs that are all in use, or all but one; the other has priority 5."""

@@ -48,8 +48,8 @@ class Serving:
 class Scaling:
     """Bounds of the replica count; ``replicas`` set by hand switches the balancer off.
 
-    ``priority``: a higher one is served first where GPUs are short. ``on_metrics_loss``: whether a load
-    that cannot be read for long means as many replicas as there were (``HOLD``) or more (``SAFE``).
+    ``priority``: a higher one is served first where GPUs are short. ``on_metrics_loss``: whether a
+    load that cannot be read for long means as many replicas as now (``HOLD``) or more (``SAFE``).
     """
 
     min_replicas: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from modelservice_operator.api.service import Decision, ServiceKey
@@ -36,7 +36,7 @@ class Outcome:
     verdict: Verdict
     replicas: int | None
     state: BalancerState
-    marks: Marks = Marks()
+    marks: Marks = field(default_factory=Marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import math
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -13,6 +15,8 @@ KEPT_SHORTFALLS = 60
 #: More wishes and forecasts than these (five minutes of rounds) are thinned, to the careful side.
 KEPT_STEPS = 64
 _DIGITS = 6
+#: A byte for a rate: not known, none, and steps of 4.4 % below the largest.
+_UNKNOWN, _NONE, _LOWEST, _LARGEST, _STEPS = 0, 1, 2, 255, 16
 
 #: An age in seconds, and what was then.
 Row: TypeAlias = tuple[float, ...]
@@ -68,3 +72,32 @@ def _old(time: float, at: float) -> float:
 def rounded(value: float) -> float:
     """To six digits."""
     return float(f"{value:.{_DIGITS}g}")
+
+
+def levels_of(values: Sequence[float]) -> tuple[float, str]:
+    """The largest of some rates, and a text that has each as a byte, rather too high."""
+    top = max((value for value in values if math.isfinite(value)), default=0.0)
+    return top, base64.b64encode(bytes(_level(value, top) for value in values)).decode()
+
+
+def values_of(top: float, levels: str) -> array[float]:
+    """The rates again, float32.
+
+    Raises:
+        ValueError: the text is none of ours.
+    """
+    return array("f", (_value(level, top) for level in base64.b64decode(levels, validate=True)))
+
+
+def _level(value: float, top: float) -> int:
+    if not math.isfinite(value):
+        return _UNKNOWN
+    if value <= 0 or top <= 0:
+        return _NONE
+    return max(_LOWEST, _LARGEST - math.floor(_STEPS * math.log2(top / value)))
+
+
+def _value(level: int, top: float) -> float:
+    if level == _UNKNOWN:
+        return math.nan
+    return 0.0 if level == _NONE else float(top * 2 ** ((level - _LARGEST) / _STEPS))

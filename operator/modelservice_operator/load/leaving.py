@@ -1,10 +1,10 @@
 """Which replicas go first when there are to be fewer: those with least to finish. Pure.
 
 Kubernetes takes pods without a node before others, then those that do not answer; among those that
-answer it obeys a mark. For one step down, and just before it, the ones with the fewest waiting requests
-are marked, of equals the newest. A mark that was not obeyed, as the step was not made or the count went
-up again, is taken away: the next step has another choice. In a rollout nobody is marked: which template
-loses a pod is the Deployment's choice.
+answer it obeys a mark. For one step down, and just before it, the ones with the fewest waiting
+requests are marked, of equals the newest. A mark that was not obeyed, as the step was not made or
+the count went up again, is taken away: the next step has another choice. In a rollout nobody is
+marked: which template loses a pod is the Deployment's choice.
 """
 
 from __future__ import annotations

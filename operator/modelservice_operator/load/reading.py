@@ -101,9 +101,7 @@ def read_load(
         words = f"{youngest:.0f} s old" if math.isfinite(youngest) else "of unknown age"
         message = f"the newest sample is {words}, more than {stale_seconds:.0f} s"
         return NoData(reason="MetricsStale", message=message)
-    by_pod = {
-        pod: found for pod in fresh if (found := _heard(known[pod], ages[pod])) is not None
-    }
+    by_pod = {pod: found for pod in fresh if (found := _heard(known[pod], ages[pod])) is not None}
     heard = list(by_pod.values())
     if not heard:
         message = "there are not two samples to make a rate of yet"

@@ -33,17 +33,20 @@ from .cold_start import LONGEST_SECONDS, REMEMBERED, ColdStart
 from .condensing import (
     Row,
     age_of,
+    levels_of,
     ranks,
     repeats,
     rounded,
     rows_of,
     thinned_forecasts,
     thinned_wishes,
+    values_of,
 )
 from .error_budget import LEAST, MOST, ErrorBudget
 from .forecast import Shortfalls
 from .hold import HoldWindow
 from .replicas import FRESH_READINGS, BalancerState
+from .season import BIN_SECONDS, KEPT, Season
 
 VERSION = 1
 #: Clocks of two nodes may differ by as much.
@@ -53,6 +56,8 @@ MOST_CHARACTERS, MOST_ENTRIES, MOST_COUNT = 1 << 16, 2048, 20_000
 #: A change by these shares is worth a write.
 _FACTOR_SHARE, _MARGIN_SHARE = 0.05, 0.1
 _REASON_CHARACTERS = 4096
+#: Of a season: rows a second, and characters.
+_MOST_RATE, _MOST_LEVELS = 1e30, 4 * (KEPT // 3 + 1)
 
 
 class Restored(NamedTuple):
@@ -68,6 +73,15 @@ class _Decided:
     before: int
     after: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeptSeason:
+    """``levels``: the peaks from bin number ``first`` on, a byte each, ``top`` the largest."""
+
+    first: int
+    top: float
+    levels: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +112,7 @@ class _Kept:
     lent: int = 0
     peak: tuple[Row, ...] = ()
     blind_age: float | None = None
+    season: _KeptSeason | None = None
     decided: _Decided | None = None
 
 
@@ -149,6 +164,7 @@ def remembered_text(
             lent=state.lent,
             peak=rows_of(thinned_wishes(state.peak.wishes), at),
             blind_age=age_of(state.blind_since, at),
+            season=_kept_season(state.season),
             decided=_decided(state.decisions),
         )
     )
@@ -207,6 +223,7 @@ def _state(kept: _Kept, view: ServiceView) -> BalancerState:
         lent=kept.lent,
         peak=HoldWindow(tuple((at - age, int(count)) for age, count in kept.peak)),
         blind_since=None if kept.blind_age is None else at - kept.blind_age,
+        season=_season(kept.season),
         decisions=() if kept.decided is None else (_decision(kept.decided),),
     )
 
@@ -232,6 +249,10 @@ def _plain_ok(kept: _Kept) -> Iterable[bool]:
     yield LEAST <= kept.factor <= MOST
     yield 0 <= kept.fresh <= FRESH_READINGS
     yield 0 <= kept.lent <= 1
+    if (season := kept.season) is not None:
+        yield _ok(season.top) and season.top <= _MOST_RATE and season.first >= 0
+        yield len(season.levels) <= _MOST_LEVELS
+        yield _season(season).end <= kept.at / BIN_SECONDS + 1
     yield len(kept.starts) <= REMEMBERED and all(0 < s <= LONGEST_SECONDS for s in kept.starts)
     yield len(kept.started) <= MOST_ENTRIES
     yield 0 <= kept.shortfall_count <= MOST_COUNT
@@ -253,6 +274,24 @@ def _rows_ok(kept: _Kept) -> Iterable[bool]:
         wishes = [row[1] for row in rows if len(row) > 1]
         yield all(wish <= MOST_COUNT for wish in wishes)
         yield all(a > b for a, b in itertools.pairwise(wishes))
+
+
+def _kept_season(season: Season) -> _KeptSeason | None:
+    if not season.peaks:
+        return None
+    top, levels = levels_of(season.values())
+    return _KeptSeason(first=season.first, top=rounded(top), levels=levels)
+
+
+def _season(kept: _KeptSeason | None) -> Season:
+    """What is of use of it is judged anew with the next reading."""
+    if kept is None:
+        return Season()
+    try:
+        peaks = values_of(kept.top, kept.levels)
+    except ValueError:
+        return Season()
+    return Season(first=kept.first, peaks=peaks[-KEPT:].tobytes())
 
 
 def _ok(value: float) -> bool:

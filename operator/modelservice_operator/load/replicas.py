@@ -18,10 +18,10 @@ load above the capacity     as many as it takes, at once            up
 load below it               the largest wish of the hold window     down, at most half
 ==========================  ======================================  ======================
 
-A place that a replica has lent to a rollout's new pod counts as a replica of its own: the count goes
-back when the rollout has ended. A pause of one side (api/pausing.py) leaves the other to the rules. Load that is expected when a
-replica asked for now is ready counts, replicas that still load count as present, and nothing goes
-down until three readings in a row were there.
+A place that a replica has lent to a rollout's new pod counts as a replica of its own: the count
+goes back when the rollout has ended. A pause of one side (api/pausing.py) leaves the other to the
+rules. Load that is expected when a replica asked for now is ready counts, replicas that still load
+count as present, and nothing goes down until three readings in a row were there.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from modelservice_operator.settings import BalancerSettings
 
 from .cold_start import ColdStart
 from .error_budget import ErrorBudget
-from .forecast import Shortfalls, expected, planned
+from .forecast import TREND_EXTRA, Shortfalls, expected, planned
 from .hold import HoldWindow, hold_seconds
 from .reading import Load, LoadReading, NoData
-from .sizing import Demand, size
+from .season import Season
+from .sizing import Demand, figure, size
 from .worth import worth
 
 #: So many readings in a row before anything goes down.
@@ -57,8 +58,9 @@ class BalancerState:
 
     ``unheard_since``: since when the replicas answer and nothing is known of their load.
     ``fresh``: readings in a row. ``started``: pods whose start was learned from. ``lent``: replicas
-    whose place a rollout's new pod has until it has ended, 0 or 1. ``peak``: counts of the last day,
-    while the load was known. ``blind_since``: since when replicas answer and neither source tells.
+    whose place a rollout's new pod has until it has ended, 0 or 1. ``peak``: counts of the last
+    day, while the load was known. ``blind_since``: since when replicas answer and neither source
+    tells.
     """
 
     hold: HoldWindow = field(default_factory=HoldWindow)
@@ -72,6 +74,7 @@ class BalancerState:
     lent: int = 0
     peak: HoldWindow = field(default_factory=HoldWindow)
     blind_since: float | None = None
+    season: Season = field(default_factory=Season)
     decisions: tuple[Decision, ...] = ()
 
     def decided(self, decision: Decision) -> BalancerState:
@@ -183,8 +186,8 @@ def _metrics(
         reading = reading.instead_of
     else:
         safe = _safe_count(view, state, now)
-        what = "the replica count is held" if safe is None else f"{_safe_words(safe)}, none goes"
-        message = f"{reading.message}; {what}"
+        held = f"{reading.message}; the replica count is held"
+        message = held if safe is None else f"{reading.message}, {_safe_words(safe)}; none goes"
     if not view.ready:
         message = "no replica answers, so there is no load to read"
         return Metrics(available=None, reason="NoReplicas", message=message)
@@ -211,7 +214,7 @@ def _unread(
     words = f"{reading.message}, so the count is held within its bounds ({_bounds(view)})"
     count = current
     if safe is not None:
-        words = f"{reading.message}; {_safe_words(safe)} (onMetricsLoss Safe, {_bounds(view)})"
+        words = f"{reading.message}, {_safe_words(safe)} (onMetricsLoss Safe, {_bounds(view)})"
         count, words = _paused(view, max(current, within(safe, view.scaling)), words)
     return Wish(
         count=max(current, count),
@@ -235,7 +238,7 @@ def _safe_count(view: ServiceView, state: BalancerState, now: float) -> int | No
 
 def _safe_words(count: int) -> str:
     minutes, hours = SAFE_AFTER_SECONDS / 60, PEAK_SECONDS / 3600
-    return f"so it is for {minutes:.0f} min, and the last {hours:.0f} h had {count} replicas at most"
+    return f"for {minutes:.0f} min or more; the last {hours:.0f} h had {count} replicas at most"
 
 
 def _bounds(view: ServiceView) -> str:
@@ -279,13 +282,16 @@ def _sized(
     capacity = view.capacity
     assert capacity is not None  # noqa: S101 - _fixed has answered without one
     lead = state.starts.seconds
-    forecast = expected(load.rates, lead)
+    season = state.season.add(now, load.rates.short) if load.complete else state.season
+    floor = season.floor(now, lead + TREND_EXTRA)
+    forecast = max(floor, expected(load.rates, lead))
     state = replace(
         state,
         fresh=0 if load.instead_of else min(FRESH_READINGS, state.fresh + 1),
         shortfalls=state.shortfalls.add(now, load.rates.short, forecast, lead),
         care=state.care.add(now, load.requests, load.violations, allowed=view.allowed),
         peak=state.peak.record(current, now=now, seconds=PEAK_SECONDS),
+        season=season,
     )
     spread = state.shortfalls.margin(forecast)
     demand = Demand(
@@ -303,6 +309,8 @@ def _sized(
     hold = hold.record(wish, now=now, seconds=seconds)
     state = replace(state, hold=hold)
     words = wanted.words + (f" at {view.goal}" if view.goal else "")
+    if floor > 0 and forecast == floor:
+        words += f", {figure(floor)} of them as at this time before"
     if wish != wanted.replicas:
         bounds = f"bounds {view.scaling.min_replicas} to {view.scaling.max_replicas}"
         words += f", {wanted.replicas} wanted, {bounds}"

@@ -4,10 +4,10 @@ Minima come first, by priority. What is left goes to wishes, a higher priority b
 within a priority a GPU goes to where it brings most, and moves only where that is clearly more
 than what its donor loses: a replica that starts serves nothing until it is ready.
 
-A rollout's new pod takes a place beside the replicas, in the turn of its service's priority and before
-what equals wish for: a free one; one that others give as they would for a replica that is worth as much
-as the service's own last one; else that of this last one itself, which is lent until the rollout has
-ended. A service's only replica is not lent: then the new pod waits.
+A rollout's new pod takes a place beside the replicas, in the turn of its service's priority and
+before what equals wish for: a free one; one that others give as they would for a replica that is
+worth as much as the service's own last one; else that of this last one itself, which is lent until
+the rollout has ended. A service's only replica is not lent: then the new pod waits.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Move(Generic[Name]):
 class Shares(Generic[Name]):
     """``replicas``: for each. ``moves``: how they came about.
 
-    ``starved``: those whose minimum does not fit. ``lent``: those that have lent a replica's place to
-    a rollout's new pod; ``waiting``: those whose new pod gets none. ``free``: GPUs left.
+    ``starved``: those whose minimum does not fit. ``lent``: those that have lent a replica's place
+    to a rollout's new pod; ``waiting``: those whose new pod gets none. ``free``: GPUs left.
     """
 
     replicas: Mapping[Name, int]

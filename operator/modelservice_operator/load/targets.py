@@ -82,24 +82,11 @@ def target_of(view: ServiceView, wish: Wish, count: int, limit: Limit, now: floa
     if view.replicas is None:
         message = f"it asks for no {view.pool} before there is something to serve"
         return Target(count=wish.count, reason="NotDeployed", message=message)
-    if view.key in limit.shares.starved:
-        message = (
-            f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
-            f" {view.pool}, and of {limit.words} not so many are left"
-        )
-        return Target(
-            count=count, words=message, within=False, reason="MinimumDoesNotFit", message=message
-        )
-    if lost := homeless(view, now):
-        message = (
-            f"for {lost} of its replicas the scheduler has found no place for"
-            f" {HOMELESS_SECONDS:.0f} s; their {view.pool} are given back"
-        )
-        return Target(
-            count=count, words=message, within=False, reason="Unschedulable", message=message
-        )
-    if view.surge and (rolling := _rolling(view, wish, count, limit, now)) is not None:
-        return rolling
+    trouble = _misfit(view, wish, count, limit, now)
+    if trouble is None and view.surge:
+        trouble = _rolling(view, wish, count, limit, now)
+    if trouble is not None:
+        return trouble
     if count < wish.count:
         message = f"{wish.count} wanted, {count} given: {limit.words} are in use"
         return Target(
@@ -111,9 +98,26 @@ def target_of(view: ServiceView, wish: Wish, count: int, limit: Limit, now: floa
     return Target(count=count, within=True, reason="WithinBudget", message=message)
 
 
-def _rolling(
-    view: ServiceView, wish: Wish, count: int, limit: Limit, now: float
-) -> Target | None:
+def _misfit(view: ServiceView, wish: Wish, count: int, limit: Limit, now: float) -> Target | None:
+    """Replicas that there is no room for; None where there is."""
+    if view.key in limit.shares.starved:
+        message = (
+            f"the {wish.least} replicas that it must have take {wish.least * view.gpus}"
+            f" {view.pool}, and of {limit.words} not so many are left"
+        )
+        reason = "MinimumDoesNotFit"
+    elif lost := homeless(view, now):
+        message = (
+            f"for {lost} of its replicas the scheduler has found no place for"
+            f" {HOMELESS_SECONDS:.0f} s; their {view.pool} are given back"
+        )
+        reason = "Unschedulable"
+    else:
+        return None
+    return Target(count=count, words=message, within=False, reason=reason, message=message)
+
+
+def _rolling(view: ServiceView, wish: Wish, count: int, limit: Limit, now: float) -> Target | None:
     """A rollout whose new pod has no GPU of its own; None where it has one."""
     lends = view.key in limit.shares.lent
     if count < wish.count and (lends or wish.state.lent):
