@@ -153,6 +153,20 @@ def test_an_equal_gives_only_what_is_worth_less_to_it() -> None:
     assert (alike["busy"].replicas, alike["idle"].replicas) == (1, None)
 
 
+def test_a_higher_minimum_counts_on_the_end_of_a_lower_rollout_and_waits_for_it() -> None:
+    """Its new pod has its place, and may never get ready."""
+    low = replace(rolling("low", 1), pods=samples.replicas_seen(2, "low"))
+    high = on_gpu("high", 0, capacity=None, scaling=ranked(9, least=3))
+    found = round_of({"low": load(1), "high": GONE}, 4, low, high)
+    assert (found["high"].replicas, found["low"].replicas) == (2, None)
+    # The other way round nothing is taken from it, nor does it give up a replica.
+    rich = replace(rolling("rich", 2, scaling=ranked(9)), pods=samples.replicas_seen(3, "rich"))
+    poor = on_gpu("poor", 0, capacity=None, scaling=ranked(0, least=2))
+    found = round_of({"rich": load(2), "poor": GONE}, 4, rich, poor)
+    assert (found["rich"].replicas, found["poor"].replicas) == (None, None)
+    assert found["poor"].verdict.budget_reason == "MinimumDoesNotFit"
+
+
 def test_below_its_minimum_it_goes_by_one_and_not_by_a_second() -> None:
     view = rolling("a", 3, scaling=ranked(least=3))
     first = round_of({"a": load(3)}, 3, view)["a"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def bid(name: str, **changes: int | Callable[[int], float]) -> Bid[str]:
 def markets(draw: st.DrawFn) -> tuple[list[Bid[str]], int]:
     bids = []
     for number in range(draw(st.integers(0, 7))):
-        least = draw(st.integers(1, 3))
+        least, surge = draw(st.integers(1, 3)), draw(st.sampled_from([0, 0, 1]))
         bids.append(
             bid(
                 f"s{number}",
@@ -36,6 +37,10 @@ def markets(draw: st.DrawFn) -> tuple[list[Bid[str]], int]:
                 wish=draw(st.integers(least, 9)),
                 priority=draw(st.sampled_from([0, 0, 5])),
                 utility=rising(draw(st.floats(0, 1)), draw(st.integers(1, 5))),
+                surge=surge,
+                placed=draw(st.integers(0, surge)),
+                lends=draw(st.booleans()),
+                homeless=draw(st.booleans()),
             )
         )
     return bids, draw(st.integers(0, 30))
@@ -57,9 +62,25 @@ def test_never_below_the_minimum_nor_above_the_wish(market: tuple[list[Bid[str]]
     bids, gpus = market
     found = share(bids, gpus)
     for each in bids:
-        assert min(each.now, each.least) <= found.replicas[each.name] <= each.wish
+        lent = int(each.name in found.lent)
+        assert min(each.now, each.least) - lent <= found.replicas[each.name] <= each.wish
         if each.name not in found.starved:
-            assert found.replicas[each.name] >= each.least
+            assert found.replicas[each.name] >= each.least - lent
+        if lent:
+            assert each.surge
+            assert each.lends
+            assert found.replicas[each.name] >= 1
+
+
+@given(markets())
+def test_a_new_pod_waits_only_where_nothing_is_free(market: tuple[list[Bid[str]], int]) -> None:
+    bids, gpus = market
+    found = share(bids, gpus)
+    for each in bids:
+        if each.name in found.waiting:
+            assert each.surge > each.placed
+            assert found.free < each.gpus or not found.replicas[each.name]
+            assert found.replicas[each.name] == 1 or not each.lends
 
 
 @given(markets(), st.randoms(use_true_random=False))
@@ -76,16 +97,14 @@ def test_the_order_of_the_bids_does_not_matter(
 def test_a_share_that_was_taken_up_stays(market: tuple[list[Bid[str]], int]) -> None:
     """Nothing goes to and fro: what is decided is not decided otherwise at once."""
     bids, gpus = market
-    after = share(bids, gpus).replicas
+    found = share(bids, gpus)
     settled = [
-        Bid(
-            name=each.name,
-            gpus=each.gpus,
-            now=after[each.name],
-            least=each.least,
-            wish=each.wish,
-            priority=each.priority,
-            utility=each.utility,
+        replace(
+            each,
+            now=found.replicas[each.name],
+            least=max(1, each.least - (each.name in found.lent)),
+            placed=each.placed if each.name in found.waiting else each.surge,
+            lends=each.lends and each.name not in found.lent,
         )
         for each in bids
     ]

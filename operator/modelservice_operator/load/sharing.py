@@ -223,17 +223,20 @@ def _room(
     """Make room for ``gpus``: from the free ones, then from lower priorities, then from equals.
 
     Equals give only where the loss of each GPU is below ``theta``; for a minimum (``within``) they
-    give whatever they have beyond their own. Nothing is taken unless all of it can be.
+    give whatever they have beyond their own, and what rollouts of lower priorities hold counts as
+    free: they end. Nothing is taken unless all of it can be.
     """
-    before = dict(table.given)
+    before, surges = dict(table.given), dict(table.surges)
     taken: dict[Name, int] = {}
     free = table.free
     while table.free < gpus:
         donor = _donor(table, below=receiver.priority, but=receiver.name)
         if donor is None:
             donor = _equal(table, receiver, math.inf if within else theta)
+        if donor is None and within and _end_a_rollout(table, below=receiver.priority):
+            continue
         if donor is None:
-            table.given = before
+            table.given, table.surges = before, surges
             return False
         table.given[donor.name] -= 1
         taken[donor.name] = taken.get(donor.name, 0) + donor.gpus
@@ -244,6 +247,15 @@ def _room(
         Move(donor=name, receiver=receiver.name, gpus=count) for name, count in taken.items()
     ]
     return True
+
+
+def _end_a_rollout(table: _Table[Name], *, below: int) -> bool:
+    """Count on the end of one of a priority below this; whether there was one."""
+    for bid in reversed(table.bids):
+        if bid.priority < below and table.surges[bid.name]:
+            table.surges[bid.name] = 0
+            return True
+    return False
 
 
 def _donor(table: _Table[Name], *, below: int | None, but: Name | None = None) -> Bid[Name] | None:
