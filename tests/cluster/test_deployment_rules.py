@@ -84,16 +84,21 @@ def test_one_replica_less_makes_room_for_the_new_pod_of_a_rollout(
     def seen() -> list[tuple[str, str]]:
         return sorted(pods(access, namespace).values())
 
+    def told() -> str:
+        return str(seen())
+
     image = cluster.images.client
     old, new = ("1", "Running"), ("2", "Running")
     apply(access, image, namespace, "1", replicas=2)
-    wait_for(lambda: seen() == [old, old], SECONDS, "two pods", seen)
+    wait_for(lambda: seen() == [old, old], SECONDS, "two pods", state=told)
     apply(access, image, namespace, "2", replicas=2)
-    wait_for(lambda: seen() == [old, old, ("2", "Pending")], SECONDS, "one without a place", seen)
+    wait_for(
+        lambda: seen() == [old, old, ("2", "Pending")], SECONDS, "one without a place", state=told
+    )
     scale(access, namespace, 1)
-    wait_for(lambda: seen() == [new], SECONDS, "the rollout to end", seen)
+    wait_for(lambda: seen() == [new], SECONDS, "the rollout to end", state=told)
     scale(access, namespace, 2)
-    wait_for(lambda: seen() == [new, new], SECONDS, "two again", seen)
+    wait_for(lambda: seen() == [new, new], SECONDS, "two again", state=told)
 
 
 def test_the_marked_pod_goes_first(

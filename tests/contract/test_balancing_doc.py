@@ -133,7 +133,7 @@ def test_its_pauses_are_those_that_there_are() -> None:
         f"the last {WINDOW_SECONDS} s of",
         f"at most half every {balance.DOWN_STEP_SECONDS:.0f} s",
         f"for a replica for {places.HOMELESS_SECONDS:.0f} s",
-        f"{cold_start.DEFAULT_SECONDS:.0f} s before any was seen",
+        f"at least {cold_start.DEFAULT_SECONDS:.0f} s until three were seen",
         f"{hold.SHORTEST:.0f} s at least and {hold.LONGEST:.0f} s at most",
         f"({100 * SWITCHING:.0f} points)",
     ],
@@ -146,6 +146,7 @@ def test_its_words_for_figures_are_still_right() -> None:
     """Where the page has words for a number, as in "three times in a row"."""
     assert replicas.FRESH_READINGS == 3
     assert hold.STARTS == 3
+    assert cold_start.ENOUGH == 3
     assert (cold_start.REMEMBERED, cold_start.QUANTILE, forecast.QUANTILE) == (10, 0.9, 0.95)
     assert (forecast.TREND_SHARE, forecast.MEMORY_SECONDS) == (0.5, 3600)
     assert (error_budget.UP, error_budget.DOWN, error_budget.PLANNED_SHARE) == (1.25, 0.98, 0.4)

@@ -20,6 +20,7 @@ from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
 from modelservice_operator.load import error_budget
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.budget import Budget
+from modelservice_operator.load.cold_start import ColdStart
 from modelservice_operator.load.error_budget import ErrorBudget
 from modelservice_operator.load.forecast import Rates, planned
 from modelservice_operator.load.gpus import Budgets
@@ -90,14 +91,15 @@ def test_more_load_than_capacity_grows_at_once_and_says_why() -> None:
     outcome = decided(load(150))
     assert outcome.replicas == 4
     assert outcome.verdict.decisions[-1].reason == (
-        "179 rows/s expected in 30 s, capacity 50 rows/s each"
+        "179 rows/s expected in 60 s, capacity 50 rows/s each"
     )
 
 
 def test_load_that_rises_is_met_ahead() -> None:
     rising = load(150, rates=Rates(short=110.0, long=110.0, before=10.0))
-    assert decided(rising).verdict.desired == 4
-    assert decided(load(110)).verdict.desired == 3
+    state = BalancerState(starts=ColdStart(seen=(30.0,) * 3))
+    assert decided(rising, state).verdict.desired == 4
+    assert decided(load(110), state).verdict.desired == 3
 
 
 def test_less_load_is_held_first_and_the_verdict_says_until_when() -> None:
