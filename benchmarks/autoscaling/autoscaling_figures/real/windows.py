@@ -1,0 +1,68 @@
+"""Which parts of the traffic the real runs get: the same rule for any. Needs numpy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+from autoscaling_figures.loads import generated
+from autoscaling_figures.loads.choosing import busiest, variation
+from autoscaling_figures.simulator.arrivals import Trace
+
+from .setting import SERVICES, WINDOW_SECONDS, WINDOWS
+from .sizing import Window
+
+#: Steps of the rates that are sent: those of a series that has finer ones are averaged.
+BIN_SECONDS = 15.0
+#: Of each made-up shape, where nothing was recorded.
+SEEDS = (1, 2, 3)
+
+Files = Mapping[str, Mapping[str, Trace]]
+
+
+def chosen(files: Files) -> list[Window]:
+    """Three windows of three series each: the busiest part of every series.
+
+    The series of a file in the order of how much they change, the files in turns; a window takes
+    every third of them. Without enough series those that are made up follow.
+    """
+    turns = [*_turns(files), *_turns(_made_up())]
+    most = len(SERVICES) * WINDOWS
+    return [_window(turns[:most][number::WINDOWS]) for number in range(WINDOWS)]
+
+
+def _turns(files: Files) -> list[Trace]:
+    ordered = []
+    for series in files.values():
+        parts = [busiest(trace, WINDOW_SECONDS) for trace in series.values()]
+        ordered.append(sorted((p for p in parts if p is not None), key=variation, reverse=True))
+    rounds = itertools.zip_longest(*ordered)
+    return [trace for found in rounds for trace in found if trace is not None]
+
+
+def _made_up() -> Files:
+    return {
+        shape: {str(seed): generated.made(shape, seed) for seed in SEEDS}
+        for shape in generated.SHAPES
+    }
+
+
+def _window(traces: list[Trace]) -> Window:
+    pairs = dict(zip(SERVICES, traces, strict=True))
+    return Window(
+        of={name: trace.name for name, trace in pairs.items()},
+        rates={name: _rates(trace) for name, trace in pairs.items()},
+        bin_seconds=BIN_SECONDS,
+    )
+
+
+def _rates(trace: Trace) -> list[float]:
+    """Requests a second in each of the bins: the means of what is finer, else what is coarser."""
+    edges = [number * BIN_SECONDS for number in range(round(WINDOW_SECONDS / BIN_SECONDS))]
+    rate = trace.rate
+    if trace.seconds >= BIN_SECONDS:
+        return [float(rate[min(len(rate) - 1, int(at / trace.seconds))]) for at in edges]
+    return [
+        float(rate[int(at / trace.seconds) : int((at + BIN_SECONDS) / trace.seconds)].mean())
+        for at in edges
+    ]
