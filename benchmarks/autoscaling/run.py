@@ -6,9 +6,9 @@
 
 A one service; B several on few GPUs; C faults and steps; D how long a decision takes; P the
 simulated peers beside what is known of the real ones; S what each of our constants is worth. R is
-real: on a local cluster beside Kubernetes' own HPA, an hour and a quarter in which this machine should do nothing
-else, and only when it is named; ``--recorded`` reads again what its last run left.
-What is not measured keeps its earlier rows and dates. Without ``--traces`` all traffic is made up,
+real: on a local cluster beside Kubernetes' own HPA, an hour and a half in which this machine should
+do nothing else, and only when it is named; ``--recorded`` reads again what its last run left. What
+is not measured keeps its earlier rows and dates. Without ``--traces`` all traffic is made up,
 from seeds. All of it takes one to two hours on one core with recorded traffic, a third of that
 without; ``--quick`` does a tenth of it, to see that everything runs, and writes neither file.
 

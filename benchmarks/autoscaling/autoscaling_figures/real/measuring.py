@@ -11,7 +11,7 @@ from bench_figures.rows import Figures
 from autoscaling_figures.bench import SEEDS, Bench
 from autoscaling_figures.runs.running import Run
 
-from . import lives, picture, recorded
+from . import broken, lives, picture, recorded
 from .answers import scored, violates
 from .findings import NAMES, Pair, Replay, Seen, figures
 from .recorded import Recorded
@@ -42,6 +42,9 @@ def measure(bench: Bench) -> Iterator[Figures]:
     page = picture.page([(_title(window), window.window, _runs(window)) for window in windows])
     (paths[0].parent / _PAGE).write_text(page, encoding="utf-8")
     yield figures(pairs)
+    faults = paths[0].parent / recorded.FAULTS_FILE
+    if faults.is_file():
+        yield broken.figures(recorded.loads(faults.read_text(encoding="utf-8")))
 
 
 def _times(windows: Sequence[Recorded]) -> Times:

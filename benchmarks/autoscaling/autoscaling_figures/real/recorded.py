@@ -14,6 +14,10 @@ from .setting import GOAL_MS, SERVICES
 from .sizing import Window
 
 
+#: Beside ``window-0.json`` and so on.
+FAULTS_FILE = "faults.json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """One of the two: what came of its requests and pods. ``failures``: why, and how often."""
@@ -28,7 +32,7 @@ class Recorded:
     """``begin``: seconds since 1970; ``lead``: seconds after that which do not count.
 
     ``window``: with the lead. ``profiles``: by service, as the tune Job answered. ``sides``: by
-    name. ``marks``: what was done when, seconds since the beginning.
+    name. ``marks``: what was done on purpose, and when.
     """
 
     begin: float
@@ -36,7 +40,7 @@ class Recorded:
     window: Window
     profiles: Mapping[str, Mapping[str, Any]]
     sides: Mapping[str, Side]
-    marks: Mapping[str, float] = field(default_factory=dict)
+    marks: tuple[Mapping[str, Any], ...] = ()
     goal_ms: float = GOAL_MS
 
     @property
@@ -70,5 +74,5 @@ def loads(text: str) -> Recorded:
     window = Window(**found["window"])
     return Recorded(
         begin=found["begin"], lead=found["lead"], window=window, profiles=found["profiles"],
-        sides=sides, marks=found.get("marks", {}),
+        sides=sides, marks=tuple(found.get("marks", ())),
     )  # fmt: skip

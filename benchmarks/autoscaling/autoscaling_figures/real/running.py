@@ -1,4 +1,4 @@
-"""The windows, one after another: both get the same requests at the same time."""
+"""The windows, one after another: both get the same requests at the same time; then the faults."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 
 from modelservice_harness.workshop import Workshop
 
-from . import recorded, sizing
+from . import breaking, recorded, sizing
 from .setting import (
     HPA,
     LEAD_SECONDS,
     MEAN_REPLICAS,
     NAMESPACES,
     OURS,
+    QUICK_PACE,
     QUICK_SECONDS,
     TAIL_SECONDS,
 )
@@ -29,7 +30,7 @@ _SOON_SECONDS = 15.0
 
 
 def run(workshop: Workshop, folder: Path, windows: Sequence[Window], *, quick: bool) -> None:
-    """All of it; ``folder`` gets a file for each window, and loses those that it had.
+    """All of it; ``folder`` gets a file for each window, and one for the faults, in place of others.
 
     Raises:
         HarnessError: the cluster, or something in it, does not come up.
@@ -55,6 +56,9 @@ def run(workshop: Workshop, folder: Path, windows: Sequence[Window], *, quick: b
                 pair = Pair(found, sides, watched, profiles)
                 text = pair.run(window, number)
                 (folder / f"window-{number}.json").write_text(text, encoding="utf-8")
+            copies.hold()
+            text = breaking.run(found, ours, watched, profiles, QUICK_PACE if quick else 1.0)
+            (folder / recorded.FAULTS_FILE).write_text(text, encoding="utf-8")
 
 
 def _words(profile: Mapping[str, object]) -> str:

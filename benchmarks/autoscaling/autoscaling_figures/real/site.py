@@ -11,6 +11,7 @@ from typing import Any
 
 from modelservice_harness.access import Access, wait_for
 from modelservice_harness.commands import CLUSTER_WANTED, prepare
+from modelservice_harness.debian import Program
 from modelservice_harness.errors import HarnessError
 from modelservice_harness.images import ImageNames, image_map, write_image_map
 from modelservice_harness.install import (
@@ -43,13 +44,14 @@ _NODE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """``prometheus``: its address inside the cluster."""
+    """``prometheus``: its address inside the cluster; ``nft``: the program that filters there."""
 
     workshop: Workshop
     local: LocalCluster
     access: Access
     images: ImageNames
     prometheus: str
+    nft: Program
 
     @property
     def say(self) -> Callable[[str], None]:
@@ -96,9 +98,12 @@ def _started(workshop: Workshop, provisioned: Provisioned, work: Path) -> Site:
         _values(images, prometheus),
         restart_key=project_digest(workshop.layout),
     )
+    if provisioned.nft is None:
+        raise HarnessError("nft was not provisioned")
     return Site(
-        workshop=workshop, local=local, access=access, images=images, prometheus=prometheus
-    )
+        workshop=workshop, local=local, access=access, images=images, prometheus=prometheus,
+        nft=provisioned.nft,
+    )  # fmt: skip
 
 
 def _add_emulated(
