@@ -130,9 +130,7 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
     workshop.console.raw(f"\n{text_table(found_all)}\n\n{out}")
 
 
-def _real(
-    workshop: Workshop, environment: Path, options: argparse.Namespace, work: Path
-) -> Path:
+def _real(workshop: Workshop, environment: Path, options: argparse.Namespace, work: Path) -> Path:
     """Run it on a local cluster; the folder with what it left."""
     folder = work.resolve() / ("quick" if options.quick else "real")
     if options.recorded:

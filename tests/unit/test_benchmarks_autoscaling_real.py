@@ -1,4 +1,4 @@
-"""The pure parts of the real runs: which load, what the HPA reads, what came of requests and pods."""
+"""The pure parts of the real runs: the load, what the HPA reads, what came of requests and pods."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from autoscaling_figures.real.setting import COPIED_GPU, GPU, HPA, OURS, SERVICE
 from autoscaling_figures.real.sizing import Window  # noqa: E402
 from autoscaling_figures.runs.running import Run  # noqa: E402
 from autoscaling_figures.simulator.arrivals import Trace  # noqa: E402
+
 from modelservice_harness.images import ImageNames  # noqa: E402
 
 RUNTIME = Path(__file__).resolve().parents[2] / "runtime"

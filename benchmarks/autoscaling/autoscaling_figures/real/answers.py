@@ -47,9 +47,7 @@ class Score:
 def parsed(document: Mapping[str, Any], services: Sequence[str]) -> tuple[Answer, ...]:
     """From what the sender wrote."""
     return tuple(
-        Answer(
-            service=services[number], at=at, behind_ms=behind, took_ms=took, outcome=outcome
-        )
+        Answer(service=services[number], at=at, behind_ms=behind, took_ms=took, outcome=outcome)
         for number, at, behind, took, outcome in document["answers"]
     )
 

@@ -13,7 +13,7 @@ from modelservice_harness.install import Pace, install_prometheus, wait_for_depl
 from modelservice_harness.manifests import prometheus as manifests
 
 from . import recorded
-from .broken import FAULTS, LONG, mark_of, load
+from .broken import FAULTS, LONG, load, mark_of
 from .setting import GPU, NAMESPACES, OURS
 from .sides import Balanced, Profiles, until
 from .site import SCRAPE_SECONDS, Site
@@ -58,17 +58,14 @@ class Breaking:
 
     def fill(self) -> None:
         """As it was, without what it had recorded."""
-        install_prometheus(
-            self.site.access, self.site.images, Pace(scrape_seconds=SCRAPE_SECONDS)
-        )
+        install_prometheus(self.site.access, self.site.images, Pace(scrape_seconds=SCRAPE_SECONDS))
 
     def block(self) -> None:
         """Nobody reaches a replica's metrics: neither Prometheus nor the operator."""
         chain = f"{_TABLE} metrics"
         hook = "{ type filter hook forward priority -5 ; policy accept ; }"
         self._nft(
-            f"add table {_TABLE} ; add chain {chain} {hook} ;"
-            f" add rule {chain} tcp dport 8002 drop"
+            f"add table {_TABLE} ; add chain {chain} {hook} ; add rule {chain} tcp dport 8002 drop"
         )
 
     def unblock(self) -> None:

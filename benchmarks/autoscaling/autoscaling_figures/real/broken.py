@@ -84,7 +84,11 @@ def figures(found: Recorded) -> Figures:
         blind += given_up if fault.blind else 0
         jumps += jump if fault.steady else 0
         failed += score.failed if fault.own else 0
-        rows += _rows(fault.name, before, during, given_up, jump, score.failed, 100 * score.missed)
+        rows += _rows(fault.name, {
+            ("GPUs before", ""): before, ("at its end", ""): during, ("given up", ""): given_up,
+            ("jump", ""): jump, ("failed", ""): score.failed,
+            ("violations", "%"): 100 * score.missed,
+        })  # fmt: skip
     return Figures(
         rows=tuple(rows),
         targets=(
@@ -104,21 +108,10 @@ def figures(found: Recorded) -> Figures:
 def _jump(found: Sequence[lives.Life], ended: float) -> int:
     """Replicas that are placed, or told to go, within so long."""
     return sum(
-        ended <= (at or 0.0) < ended + AFTER
-        for life in found
-        for at in (life.placed, life.leaving)
+        ended <= (at or 0.0) < ended + AFTER for life in found for at in (life.placed, life.leaving)
     )
 
 
-def _rows(
-    of: str, before: int, during: int, given_up: int, jump: int, failed: int, missed: float
-) -> list[Row]:
-    values: Sequence[tuple[str, str, float]] = (
-        ("GPUs before", "", before),
-        ("at its end", "", during),
-        ("given up", "", given_up),
-        ("jump", "", jump),
-        ("failed", "", failed),
-        ("violations", "%", missed),
-    )
-    return [row(GROUP, what, unit, [float(value)], of=of) for what, unit, value in values]
+def _rows(of: str, values: Mapping[tuple[str, str], float]) -> list[Row]:
+    """``values``: by (what, unit)."""
+    return [row(GROUP, what, unit, [float(value)], of=of) for (what, unit), value in values.items()]

@@ -85,9 +85,7 @@ def _replayed(seen: Seen, of: str) -> list[Row]:
 
 
 def _beside(pairs: Sequence[Pair]) -> Sequence[Target]:
-    violations = {
-        side: sum(pair.sides[side].score.violations for pair in pairs) for side in NAMES
-    }
+    violations = {side: sum(pair.sides[side].score.violations for pair in pairs) for side in NAMES}
     seconds = {side: sum(pair.sides[side].seconds for pair in pairs) for side in NAMES}
     failed = sum(pair.sides[OURS].score.failed for pair in pairs)
     return (

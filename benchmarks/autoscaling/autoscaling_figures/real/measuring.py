@@ -87,9 +87,7 @@ def _runs(window: Recorded) -> Mapping[str, Mapping[str, Run]]:
     """By service, then by side; all services together come first, as ``all``."""
     groups = {"all three": SERVICES, **{name: (name,) for name in SERVICES}}
     return {
-        group: {
-            words: _run(window, side, services) for side, words in NAMES.items()
-        }
+        group: {words: _run(window, side, services) for side, words in NAMES.items()}
         for group, services in groups.items()
     }
 

@@ -27,7 +27,9 @@ def page(windows: Sequence[Drawn]) -> str:
         parts.append(section(f"Window {number}", paragraph(f"{title}.")))
         for group, runs in groups.items():
             load = _load(window, group)
-            parts.append(section(f"Window {number}, {group}", drawn(load, window.bin_seconds, runs)))
+            parts.append(
+                section(f"Window {number}, {group}", drawn(load, window.bin_seconds, runs))
+            )
     return sheet("Real replicas beside an HPA", style(()), joined(tuple(parts)))
 
 

@@ -13,7 +13,6 @@ from .lives import Life
 from .setting import GOAL_MS, SERVICES
 from .sizing import Window
 
-
 #: Beside ``window-0.json`` and so on.
 FAULTS_FILE = "faults.json"
 

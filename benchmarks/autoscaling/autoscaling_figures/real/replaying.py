@@ -114,9 +114,7 @@ def _hpa(profiles: Mapping[str, Profile]) -> Controller:
     """AverageValue of one number, asked for at every look."""
     return Each(
         rules={
-            name: Keda(
-                metric=offered, target=SHARE * profile.capacity_rows_per_second, poll=0.0
-            )
+            name: Keda(metric=offered, target=SHARE * profile.capacity_rows_per_second, poll=0.0)
             for name, profile in profiles.items()
         }
     )

@@ -1,4 +1,4 @@
-"""The windows, one after another: both get the same requests at the same time; then the faults."""
+"""The windows, one after another: both get the same requests at once; then the faults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SOON_SECONDS = 15.0
 
 
 def run(workshop: Workshop, folder: Path, windows: Sequence[Window], *, quick: bool) -> None:
-    """All of it; ``folder`` gets a file for each window, and one for the faults, in place of others.
+    """All of it; ``folder`` gets a file for each window, one for the faults, and loses its others.
 
     Raises:
         HarnessError: the cluster, or something in it, does not come up.

@@ -26,18 +26,16 @@ the Service splits them at random. *Too late*: answered beyond the goal; *refuse
 policy; *sent late*: by the client, by 20 ms or more. GPU-seconds: from a pod's place on a node
 until it is gone.
 """
+_REPLAYED = """\
+The same requests in the simulator, with the measured profile, starts and drains; five seeds:"""
+_FAULTS = """\
+What was broken for real, on our side alone; the load has fallen to a quarter shortly before the
+first. *Given up*: replicas, while it holds; *jump*: replicas that come or go within 40 s after it;
+*failed*: requests, refusals left out:"""
 _TABLES = {
     "R": ("", "window: side"),
-    "V": (
-        "The same requests in the simulator, with the measured profile, starts and drains; five"
-        " seeds:",
-        "window: side",
-    ),
-    "R.faults": (
-        "What was broken for real under a steady load, on our side alone. *Given up while blind*:"
-        " replicas; *jump*: replicas more or fewer within the minute after it ended:",
-        "fault",
-    ),
+    "V": (_REPLAYED, "window: side"),
+    "R.faults": (_FAULTS, "fault"),
 }
 
 

@@ -162,9 +162,7 @@ class Balanced:
         access.apply(storage.namespace(namespace))
         access.apply(storage.claim(namespace, storage_class="", size=_CLAIM_SIZE))
         folder = site.workshop.layout.repository / _MODEL
-        uri = upload(
-            access, namespace, folder, "sources/tiny", image=site.images.client, user=USER
-        )
+        uri = upload(access, namespace, folder, "sources/tiny", image=site.images.client, user=USER)
         access.apply(*(manifests.service(name, uri) for name in SERVICES))
         self = cls(place=Place(site=site, namespace=namespace))
         for name in SERVICES:
@@ -248,9 +246,7 @@ class Copied:
             name: SHARE * profile["capacityRowsPerSecond"] for name, profile in profiles.items()
         }
         self = cls(place=Place(site=site, namespace=namespace), targets=targets)
-        access.apply(
-            *manifests.adapter(site.images.client, site.prometheus, *site.certificate())
-        )
+        access.apply(*manifests.adapter(site.images.client, site.prometheus, *site.certificate()))
         self.place.wait_ready(manifests.ADAPTER)
         self.place.settled()
         return self

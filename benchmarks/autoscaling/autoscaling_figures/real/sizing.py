@@ -40,9 +40,7 @@ class Window:
 def needed(window: Window, each: float, factor: float = 1.0) -> list[int]:
     """Replicas that each bin's load takes, of all services; ``each``: what one carries."""
     bins = zip(*window.rates.values(), strict=True)
-    return [
-        sum(max(1, math.ceil(factor * rate / each)) for rate in rates) for rates in bins
-    ]
+    return [sum(max(1, math.ceil(factor * rate / each)) for rate in rates) for rates in bins]
 
 
 def sized(window: Window, each: float, replicas: float) -> Window:

@@ -113,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
     prometheus = ""
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Whatever it is."""
         code, document = answered(self.path, self.prometheus)
         body = json.dumps(document).encode()
