@@ -78,11 +78,11 @@ def held(lives: Iterable[Life], begin: float, end: float) -> float:
 
 
 def starts(lives: Iterable[Life]) -> list[float]:
-    """Seconds from a place to the first answer, of those that came so far; shortest first."""
+    """Seconds from a place to the first answer, of those that were seen to start; shortest first."""
     return sorted(
         life.ready - life.placed
         for life in lives
-        if life.ready is not None and life.placed is not None
+        if life.ready is not None and life.placed is not None and life.ready > life.placed
     )
 
 

@@ -27,7 +27,7 @@ QUICK_SECONDS, QUICK_PACE = 90.0, 0.3
 LEAD_SECONDS = 120.0
 #: After the window: what still runs is answered.
 TAIL_SECONDS = 5.0
-#: Replicas that a window's load takes in the mean, of all services together.
+#: That carry the mean load of a window, of all services together: peaks take more than there are.
 MEAN_REPLICAS = 4.0
 
 HTTP_PORT, METRICS_PORT = 8000, 6443

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_HALVINGS = 60
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -37,25 +35,16 @@ class Window:
         return Window(of=self.of, rates=rates, bin_seconds=self.bin_seconds)
 
 
-def needed(window: Window, each: float, factor: float = 1.0) -> list[int]:
-    """Replicas that each bin's load takes, of all services; ``each``: what one carries."""
-    bins = zip(*window.rates.values(), strict=True)
-    return [sum(max(1, math.ceil(factor * rate / each)) for rate in rates) for rates in bins]
-
-
 def sized(window: Window, each: float, replicas: float) -> Window:
-    """As many times the requests that the mean need is ``replicas``; services of equal means."""
-    even = {
-        name: [rate / (sum(rates) / len(rates)) for rate in rates]
-        for name, rates in window.rates.items()
+    """As many times the requests that the mean of all takes ``replicas``; services of equal means.
+
+    ``each``: requests a second that one carries.
+    """
+    mean = replicas * each / len(window.rates)
+    rates = {
+        name: [mean * rate * len(found) / sum(found) for rate in found]
+        for name, found in window.rates.items()
     }
-    flat = Window(of=window.of, rates=even, bin_seconds=window.bin_seconds)
-    low, high = 0.0, each * replicas
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        counts = needed(flat, each, middle)
-        low, high = (middle, high) if sum(counts) / len(counts) <= replicas else (low, middle)
-    rates = {name: [low * rate for rate in found] for name, found in even.items()}
     return Window(of=window.of, rates=rates, bin_seconds=window.bin_seconds)
 
 
