@@ -78,7 +78,7 @@ def held(lives: Iterable[Life], begin: float, end: float) -> float:
 
 
 def starts(lives: Iterable[Life]) -> list[float]:
-    """Seconds from a place to the first answer, of those that were seen to start; shortest first."""
+    """Seconds from a place to the first answer, of those seen to start so far; shortest first."""
     return sorted(
         life.ready - life.placed
         for life in lives

@@ -10,14 +10,15 @@ _WORDS = """
 ## R: on a real Kubernetes, beside its own HPA
 
 Real API server, scheduler, controllers and kubelets, real Prometheus, real Tritons; three services
-and six GPUs for each side. Three windows of 15 minutes, the busiest of recorded series (else of
-made-up ones), at their own pace; before each both go back to one replica a service and have two
-minutes, not counted, at its first rates. Both sides run at the same time, get the same requests
-at the same times, and have the same pods: *ours* are ModelServices that the operator built, tuned
-and runs at its defaults; the other's are copies of their Deployments under HPAs at default
-behaviour, whose target is 70 % of the same measured capacity of a replica, on the same offered load
-(an external metric over one minute of the same Prometheus, scraped every 15 s). Who finds no free
-GPU waits for the scheduler, on both sides.
+and six GPUs for each side. Three windows of 15 minutes at their own pace: the busiest part of
+recorded series (else of made-up ones) whose busiest minute is at most three times the mean, so
+large that four replicas carry the mean of all three together. Before each both sides go back to one
+replica a service and have two minutes, not counted, at its first rates. Both run at the same time,
+get the same requests at the same times, and have the same pods: *ours* are ModelServices that the
+operator built, tuned and runs at its defaults; the other's are copies of their Deployments under
+HPAs at default behaviour, whose target is 70 % of the same measured capacity of a replica, on the
+same offered load (an external metric over one minute of the same Prometheus, scraped every 15 s).
+Who finds no free GPU waits for the scheduler, on both sides.
 
 Emulated: an execution *sleeps* 120 + 40 ms x rows (batches up to 8, goal 1 s for 99 of 100
 requests), since six replicas that compute would fight for two cores, and a start sleeps 20 s more,
