@@ -23,6 +23,7 @@ from .setting import (
     METRICS_PORT,
     NAMESPACES,
     OURS,
+    STAYING_NODE,
 )
 
 ADAPTER, SENDER = "external-metrics", "sender"
@@ -213,8 +214,8 @@ def adapter(image: str, prometheus: str, certificate: str, key: str) -> list[Obj
 
 
 def sender(namespace: str, image: str) -> list[Object]:
-    """The pod that sends requests to the services of its namespace."""
-    return program_pod(
+    """The pod that sends requests to the services of its namespace, from the node that stays."""
+    config, pod = program_pod(
         SENDER,
         namespace,
         image=image,
@@ -224,6 +225,8 @@ def sender(namespace: str, image: str) -> list[Object]:
         folder="/programs",
         resources=_resources("100m", "128Mi", "2Gi"),
     )
+    pod["spec"]["nodeSelector"] = {"kubernetes.io/hostname": STAYING_NODE}
+    return [config, pod]
 
 
 def _resources(cpu: str, memory: str, limit: str) -> Mapping[str, Mapping[str, str]]:

@@ -11,6 +11,8 @@ NAMESPACES = {OURS: "bench-ours", HPA: "bench-hpa"}
 GPU, COPIED_GPU = "nvidia.com/gpu", "gpu.example.com/copied"
 NODES, GPUS_PER_NODE = 2, 3
 GPUS = NODES * GPUS_PER_NODE
+#: Of the two, the one that is stopped and the one that is not.
+STAYING_NODE, STOPPED_NODE = "node-1", "node-2"
 
 #: Milliseconds of an execution and of each row in it; a goal for 99 of 100 requests. Twice as slow
 #: as the simulated model, so that three times two services leave most of two cores idle.
