@@ -14,7 +14,7 @@ from modelservice_harness.manifests import prometheus as manifests
 
 from . import recorded
 from .broken import FAULTS, LONG, load, mark_of
-from .setting import GPU, NAMESPACES, OURS
+from .setting import GPU, NAMESPACES, OURS, STOPPED_NODE
 from .sides import Balanced, Profiles, until
 from .site import SCRAPE_SECONDS, Site
 from .watching import Watched
@@ -42,7 +42,8 @@ class Breaking:
             "operator killed": (operator.kill, operator.wait_until_available),
             "quota cut to 4": (self.cut, self.restore),
             "a node stopped": (
-                lambda: local.node("stop", "node-2"), lambda: local.node("start", "node-2"),
+                lambda: local.node("stop", STOPPED_NODE),
+                lambda: local.node("start", STOPPED_NODE),
             ),
         }  # fmt: skip
 

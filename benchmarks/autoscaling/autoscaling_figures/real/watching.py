@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -44,14 +46,15 @@ def watching(access: Access) -> Iterator[Watched]:
     watched = Watched()
     words = [*access.kubectl_command, "get", "--raw", _PATH]
     with subprocess.Popen(  # noqa: S603 - kubectl, our own words
-        words, stdout=subprocess.PIPE, env=dict(access.env), text=True
+        words, stdout=subprocess.PIPE, env=dict(access.env), text=True, start_new_session=True
     ) as process:
         thread = threading.Thread(target=_read, args=(process, watched))
         thread.start()
         try:
             yield watched
         finally:
-            process.terminate()
+            # All of it: a program that it started would keep the pipe open.
+            os.killpg(process.pid, signal.SIGTERM)
             thread.join(_END_SECONDS)
 
 
