@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from modelservice_harness.controls import Operator, Prometheus
+from modelservice_harness.controls import Operator, Prometheus, ReplicaMetrics
 from modelservice_harness.install import Pace, install_prometheus, wait_for_deployment
 from modelservice_harness.manifests import prometheus as manifests
 
@@ -20,7 +20,6 @@ from .site import SCRAPE_SECONDS, Site
 from .watching import Watched
 
 _SOON_SECONDS = 15.0
-_TABLE = "inet bench"
 _QUOTA = "cut"
 
 
@@ -34,10 +33,11 @@ class Breaking:
         """By fault, as ``broken.FAULTS`` names them."""
         prometheus = Prometheus(access=self.site.access, url=self.site.prometheus)
         operator = Operator(access=self.site.access)
+        metrics = ReplicaMetrics(local=self.site.local, nft=self.site.nft)
         local = self.site.local
         return {
             "answers empty": (self.empty, self.fill),
-            "pods' metrics blocked": (self.block, self.unblock),
+            "pods' metrics blocked": (metrics.block, metrics.unblock),
             "Prometheus stopped": (lambda: prometheus.scale(0), lambda: prometheus.scale(1)),
             "operator killed": (operator.kill, operator.wait_until_available),
             "quota cut to 4": (self.cut, self.restore),
@@ -61,18 +61,6 @@ class Breaking:
         """As it was, without what it had recorded."""
         install_prometheus(self.site.access, self.site.images, Pace(scrape_seconds=SCRAPE_SECONDS))
 
-    def block(self) -> None:
-        """Nobody reaches a replica's metrics: neither Prometheus nor the operator."""
-        chain = f"{_TABLE} metrics"
-        hook = "{ type filter hook forward priority -5 ; policy accept ; }"
-        self._nft(
-            f"add table {_TABLE} ; add chain {chain} {hook} ; add rule {chain} tcp dport 8002 drop"
-        )
-
-    def unblock(self) -> None:
-        """As it was."""
-        self._nft(f"delete table {_TABLE}")
-
     def cut(self) -> None:
         """Four GPUs for the namespace."""
         self.site.access.apply(
@@ -87,12 +75,6 @@ class Breaking:
     def restore(self) -> None:
         """As many as there are."""
         self.site.access.kubectl("delete", "resourcequota", _QUOTA, namespace=NAMESPACES[OURS])
-
-    def _nft(self, words: str) -> None:
-        nft = self.site.nft
-        libraries = ":".join(str(folder) for folder in nft.libraries)
-        variables = ["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []
-        self.site.local.inside(*variables, str(nft.path), words)
 
 
 def _knowing_nobody(item: Mapping[str, object]) -> dict[str, object]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaling_figures.controllers.hpa import Keda, offered
-from autoscaling_figures.controllers.product import Product
+from autoscaling_figures.controllers.product import NAMESPACE, Product
 from autoscaling_figures.runs.running import Run, of_record
 from autoscaling_figures.simulator.model import ModelOf
 from autoscaling_figures.simulator.service import Service
 from autoscaling_figures.simulator.world import Controller, Seen, World
 from modelservice_operator.api.capacity import capacity_of
+from modelservice_operator.api.service import ServiceKey
+from modelservice_operator.load.cold_start import ColdStart
+from modelservice_operator.load.replicas import BalancerState
 from modelservice_runtime.contract.codec import decode
 from modelservice_runtime.contract.profile import Profile
 
@@ -66,7 +69,7 @@ def replayed(recorded: Recorded, side: str, times: Times, seed: int) -> Mapping[
         services.append(service)
     world = World(
         services=services,
-        controller=_ours(profiles) if side == OURS else _hpa(profiles),
+        controller=_ours(profiles, times) if side == OURS else _hpa(profiles),
         duration=recorded.seconds,
         gpus=GPUS,
         most=GPUS,
@@ -100,14 +103,17 @@ def model_of(profile: Profile, times: Times) -> ModelOf:
     )
 
 
-def _ours(profiles: Mapping[str, Profile]) -> Controller:
+def _ours(profiles: Mapping[str, Profile], times: Times) -> Controller:
+    """It has seen starts before: of the rollouts, and of earlier windows."""
     capacities = {}
     for name, profile in profiles.items():
         capacity = capacity_of(profile)
         if capacity is None:
             raise ValueError(f"the profile of {name} cannot be used")
         capacities[name] = capacity
-    return Product(capacities=capacities, most=GPUS)
+    seen = BalancerState(starts=ColdStart(seen=(float(np.median(times.starts)),)))
+    states = dict.fromkeys((ServiceKey(NAMESPACE, name) for name in profiles), seen)
+    return Product(capacities=capacities, most=GPUS, states=states)
 
 
 def _hpa(profiles: Mapping[str, Profile]) -> Controller:
