@@ -49,7 +49,7 @@ bench-tuner: ## Measure the figures of the tuner (ARGS: T1 … T6, --model, --mo
 	@PYTHONPATH=harness:demo:runtime PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/tuner/run.py $(ARGS)
 
 .PHONY: bench-autoscaling
-bench-autoscaling: ## Simulate the balancer beside others (ARGS: A … S, --traces DIR, --replay FILE, --quick)
+bench-autoscaling: ## The balancer beside others, simulated (ARGS: A … S, --traces DIR, --replay FILE) or real (R)
 	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/autoscaling/run.py $(ARGS)
 
 .PHONY: up

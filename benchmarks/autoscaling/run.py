@@ -1,11 +1,14 @@
 """Simulates the balancer beside others; writes results.json and the figures of docs/autoscaling.md.
 
     PYTHONPATH=harness:demo python3.11 benchmarks/autoscaling/run.py [A …] [--traces DIR] [--quick]
+    PYTHONPATH=harness:demo python3.11 benchmarks/autoscaling/run.py R [--traces DIR] [--recorded]
     PYTHONPATH=harness:demo python3.11 benchmarks/autoscaling/run.py --replay my-trace.csv
 
 A one service; B several on few GPUs; C faults and steps; D how long a decision takes; P the
-simulated peers beside what is known of the real ones; S what each of our constants is worth.
-What is not measured keeps its earlier rows and dates. Without ``--traces`` all traffic is made up,
+simulated peers beside what is known of the real ones; S what each of our constants is worth. R is
+real: on a local cluster beside Kubernetes' own HPA, an hour and a half in which this machine should
+do nothing else, and only when it is named; ``--recorded`` reads again what its last run left. What
+is not measured keeps its earlier rows and dates. Without ``--traces`` all traffic is made up,
 from seeds. All of it takes one to two hours on one core with recorded traffic, a third of that
 without; ``--quick`` does a tenth of it, to see that everything runs, and writes neither file.
 
@@ -26,6 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import table  # puts what all benchmarks share on the path
+from autoscaling_figures.real import running, sizing
 from bench_figures import document
 from bench_figures.command_line import figure_of, take_signals
 from bench_figures.document import Document
@@ -40,7 +44,9 @@ from modelservice_harness.locks import exclusive
 from modelservice_harness.provision import Wanted
 from modelservice_harness.workshop import Workshop
 
-FIGURES = ("A", "B", "C", "D", "P", "S")
+SIMULATED = ("A", "B", "C", "D", "P", "S")
+REAL = "R"
+FIGURES = (*SIMULATED, REAL)
 ENVIRONMENT = "simulation"
 _PACKAGES = ("numba", "numpy", "scipy")
 #: Of a replayed model, handed on as they are.
@@ -60,9 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("figures", nargs="*", type=figure_of(FIGURES), help="none: all of them")
+    parser.add_argument("figures", nargs="*", type=figure_of(FIGURES), help="none: all but R")
     parser.add_argument("--quick", action="store_true", help="a tenth of it; nothing is recorded")
     parser.add_argument("--traces", type=Path, metavar="DIR", help="recorded traffic, *.csv")
+    parser.add_argument("--recorded", action="store_true", help="R: without a new run")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="a trace of your own")
     parser.add_argument(
         "--scale", type=_positive, default=1.0, help="times the requests of --replay"
@@ -104,12 +111,14 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
             versions=project_versions(workshop.layout)
             | environment_versions(environment, _PACKAGES),
         )
-        for name in options.figures or FIGURES:
+        for name in options.figures or SIMULATED:
             began = time.monotonic()
             part = work / f"{name}.json"
             arguments = [name, "--out", str(part), *(["--quick"] if options.quick else [])]
             if options.traces is not None:
                 arguments += ["--traces", str(options.traces.resolve())]
+            if name == REAL:
+                arguments += ["--runs", str(_real(workshop, environment, options, work))]
             _inside(workshop, environment, arguments)
             measured = document.read(part)
             found = Figures(rows=measured.rows, targets=measured.targets)
@@ -119,6 +128,21 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
     if out == table.RESULTS:
         table.PAGE.write_text(table.markdown(found_all), encoding="utf-8")
     workshop.console.raw(f"\n{text_table(found_all)}\n\n{out}")
+
+
+def _real(workshop: Workshop, environment: Path, options: argparse.Namespace, work: Path) -> Path:
+    """Run it on a local cluster; the folder with what it left."""
+    folder = work.resolve() / ("quick" if options.quick else "real")
+    if options.recorded:
+        return folder
+    chosen = work / "windows.json"
+    arguments = ["--windows", "--out", str(chosen)]
+    if options.traces is not None:
+        arguments += ["--traces", str(options.traces.resolve())]
+    _inside(workshop, environment, arguments)
+    windows = sizing.loads(chosen.read_text(encoding="utf-8"))
+    running.run(workshop, folder, windows, quick=options.quick)
+    return folder
 
 
 def _replay(workshop: Workshop, options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Handles by which tests disturb what runs in the cluster: Prometheus and the operator's pod."""
+"""Handles by which tests disturb what runs in the cluster: Prometheus, metrics, the operator."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 from .access import Access
+from .debian import Program
 from .install import OPERATOR_NAMESPACE, RELEASE, wait_for_deployment
+from .local import LocalCluster
 from .manifests import prometheus as manifests
+
+_METRICS_PORT = 8002
+_TABLE = "inet blocked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,30 @@ class Prometheus:
         done = self.access.kubectl("get", "--raw", path)
         found: list[dict[str, Any]] = json.loads(done.stdout)["data"]["result"]
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaMetrics:
+    """The way to the metrics of all replicas of a local cluster, a filter of ``nft`` on it."""
+
+    local: LocalCluster
+    nft: Program
+
+    def block(self) -> None:
+        """Nobody gets through: neither Prometheus nor the operator."""
+        chain = f"{_TABLE} metrics"
+        hook = "{ type filter hook forward priority -5 ; policy accept ; }"
+        rule = f"tcp dport {_METRICS_PORT} drop"
+        self._nft(f"add table {_TABLE} ; add chain {chain} {hook} ; add rule {chain} {rule}")
+
+    def unblock(self) -> None:
+        """Everybody does; not blocked is fine."""
+        self._nft(f"add table {_TABLE} ; delete table {_TABLE}")
+
+    def _nft(self, words: str) -> None:
+        libraries = ":".join(str(folder) for folder in self.nft.libraries)
+        variables = ["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []
+        self.local.inside(*variables, str(self.nft.path), words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,14 @@ class LocalCluster:
         """``stop`` or ``start`` a node, as if it lost its power."""
         self._call("node", action, node, "--name", self.name, timeout=60)
 
+    def inside(self, *command: str) -> str:
+        """What a program of this machine says inside the cluster's network.
+
+        Raises:
+            CommandFailed: it failed.
+        """
+        return self._call("nsenter", "--name", self.name, "--", *command, timeout=30)
+
     def logs(self) -> str:
         """The ends of the logs of all components, for a report of a failure."""
         files = sorted((self.home / self.name / "logs").glob("*.log"))

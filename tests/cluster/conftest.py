@@ -24,7 +24,7 @@ from modelservice_harness import access as harness_access
 from modelservice_harness import testing
 from modelservice_harness.access import Access, Done
 from modelservice_harness.commands import open_workshop, prepare
-from modelservice_harness.controls import Operator, Prometheus
+from modelservice_harness.controls import Operator, Prometheus, ReplicaMetrics
 from modelservice_harness.environments import CLIENT_ENVIRONMENT
 from modelservice_harness.images import USER, ImageNames
 from modelservice_harness.install import (
@@ -348,6 +348,16 @@ def prometheus(cluster: ClusterSession) -> Iterator[Prometheus]:
     control = Prometheus(access=cluster.access, url=cluster.prometheus_url)
     yield control
     control.scale(1)
+
+
+@pytest.fixture
+def replica_metrics(cluster: ClusterSession) -> Iterator[ReplicaMetrics]:
+    """The replicas' metrics; a test that blocked them finds them open again afterwards."""
+    nft = cluster.provisioned.nft
+    assert nft is not None
+    control = ReplicaMetrics(local=cluster.local, nft=nft)
+    yield control
+    control.unblock()
 
 
 @pytest.fixture

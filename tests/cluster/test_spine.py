@@ -23,7 +23,7 @@ from live_service import (
 
 from modelservice_harness import access as harness_access
 from modelservice_harness.access import Access
-from modelservice_harness.controls import Operator, Prometheus
+from modelservice_harness.controls import Operator, Prometheus, ReplicaMetrics
 
 NAME = "tiny"
 #: Stale after 15 s, hold of 15 s: the tests' settings are scaled down. FULL=1: for 3 minutes.
@@ -200,19 +200,46 @@ def test_an_artifact_damaged_in_the_store_is_never_served(service: Served) -> No
 def test_kubectl_scale_takes_over_and_gives_back(service: Served) -> None:
     scale(service, 2)
     service.wait(lambda: service.status()["replicas"]["summary"] == "2/2", 120, "2 replicas")
-    service.access.kubectl(
-        "patch", "msvc", NAME, "--type=merge", "-p", '{"spec":{"scaling":{"replicas":null}}}',
-        namespace=service.namespace,
-    )  # fmt: skip
+    give_back(service)
     service.wait(lambda: service.status()["replicas"]["summary"] == "1/1", 180, "1 replica again")
     reasons = [item["reason"] for item in service.status()["decisions"]]
     assert any("set by hand" in reason for reason in reasons)
+
+
+def test_nothing_is_given_up_while_no_source_tells_of_the_load(
+    service: Served, replica_metrics: ReplicaMetrics
+) -> None:
+    """Two replicas for no load; only that it is not known keeps the second one."""
+    scale(service, 2)
+    service.wait(lambda: service.status()["replicas"]["summary"] == "2/2", 120, "2 replicas")
+    replica_metrics.block()
+    service.wait(
+        lambda: service.condition("MetricsAvailable")["status"] == "False", 60, "the load lost"
+    )
+    give_back(service)
+    end = time.monotonic() + WITHOUT_PROMETHEUS_SECONDS
+    harness_access.wait_for(
+        lambda: service.deployment()["spec"]["replicas"] != 2 or time.monotonic() > end,
+        WITHOUT_PROMETHEUS_SECONDS + 10,
+        "the time without metrics",
+    )
+    assert service.deployment()["spec"]["replicas"] == 2
+    assert "the replica count is held" in service.condition("MetricsAvailable")["message"]
+    replica_metrics.unblock()
+    service.wait(lambda: service.status()["replicas"]["summary"] == "1/1", 180, "1 replica again")
 
 
 def scale(service: Served, replicas: int) -> None:
     service.access.kubectl(
         "scale", f"msvc/{NAME}", f"--replicas={replicas}", namespace=service.namespace
     )
+
+
+def give_back(service: Served) -> None:
+    service.access.kubectl(
+        "patch", "msvc", NAME, "--type=merge", "-p", '{"spec":{"scaling":{"replicas":null}}}',
+        namespace=service.namespace,
+    )  # fmt: skip
 
 
 def test_a_broken_revision_leaves_the_old_one_serving_and_going_back_builds_nothing(

@@ -1,4 +1,4 @@
-"""Inside the environment ``simulation``: measures one figure, or replays one trace.
+"""Inside the environment ``simulation``: measures one figure, replays a trace, chooses windows.
 
 ``run.py`` starts it; figures are written as JSON, for it to put them into the results.
 """
@@ -20,6 +20,8 @@ from .decisions import measuring as decisions
 from .faults import measuring as faults
 from .known import measuring as known
 from .loads.recorded import NotATraceError, read_folder
+from .real import measuring as real
+from .real import sizing, windows
 from .replay import measuring as replay
 from .sensitivity import measuring as sensitivity
 from .simulator.model import ModelOf
@@ -31,6 +33,7 @@ MEASURES: Mapping[str, Callable[[Bench], Iterator[Figures]]] = {
     "C": faults.measure,
     "D": decisions.measure,
     "P": known.measure,
+    "R": real.measure,
     "S": sensitivity.measure,
 }
 
@@ -47,7 +50,10 @@ def main() -> int:
     except NotATraceError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    bench = Bench(files=files, quick=options.quick)
+    if options.windows:
+        options.out.write_text(sizing.dumps(windows.chosen(files)), encoding="utf-8")
+        return 0
+    bench = Bench(files=files, quick=options.quick, runs=options.runs)
     found = list(MEASURES[options.figure](bench))
     whole = Document(
         rows=tuple(row for item in found for row in item.rows),
@@ -62,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("figure", nargs="?", choices=sorted(MEASURES), default="A")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--traces", type=Path)
+    parser.add_argument("--windows", action="store_true", help="choose those of R")
+    parser.add_argument("--runs", type=Path, help="what the real runs left")
     parser.add_argument("--replay", type=Path)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--base-ms", type=float, default=60.0)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .simulator.arrivals import Trace
 
@@ -15,10 +16,14 @@ QUICK = 0.34
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """``files``: recorded series by file and column. ``quick``: a third of the time, one seed."""
+    """``files``: recorded series by file and column. ``quick``: a third of the time, one seed.
+
+    ``runs``: a folder with what real runs left.
+    """
 
     files: Mapping[str, Mapping[str, Trace]] = field(default_factory=dict)
     quick: bool = False
+    runs: Path | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:

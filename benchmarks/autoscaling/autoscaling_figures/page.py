@@ -9,13 +9,14 @@ from .budget import section as budget
 from .decisions import section as decisions
 from .faults import section as faults
 from .known import section as known
+from .real import section as real
 from .sensitivity import section as sensitivity
 from .single import section as single
 
 _HEAD = """\
 ## Figures
 
-Simulated, from seeds: the same run gives the same figures, but for the times of D.
+Simulated, from seeds, but for R: the same run gives the same figures, but for the times of D.
 `python benchmarks/autoscaling/table.py` makes this part from
 [results.json](../benchmarks/autoscaling/results.json), and `make bench-autoscaling` measures.
 
@@ -25,6 +26,7 @@ _NONE = "## Figures\n\nNothing was measured yet: `make bench-autoscaling`."
 #: One for each figure, in the page's order: its lines, none while it was not measured.
 _SECTIONS = (
     single.lines, budget.lines, faults.lines, decisions.lines, known.lines, sensitivity.lines,
+    real.lines,
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from modelservice_operator.load.replicas import BalancerState
 from modelservice_operator.settings import BalancerSettings
 
 GPU = Pool("nvidia.com/gpu")
+#: Of all simulated services.
+NAMESPACE = "sim"
 #: The operator's clock begins somewhere after 1970.
 EPOCH = 1_000_000_000.0
 #: A reading of the same samples is the same for so long, but for its age.
@@ -45,7 +47,7 @@ class Product:
 
     def decide(self, now: float, seen: Mapping[str, Seen], gpus: int | None) -> dict[str, int]:
         """Wanted replicas by service."""
-        views = {ServiceKey("sim", name): self._view(item, gpus) for name, item in seen.items()}
+        views = {ServiceKey(NAMESPACE, name): self._view(item, gpus) for name, item in seen.items()}
         readings = {key: self._reading(views[key], seen[key.name], now) for key in views}
         budgets = Budgets(pools={GPU: Budget(resource=GPU.resource, usable=gpus)} if gpus else {})
         found = plan_round(
@@ -69,7 +71,7 @@ class Product:
     def _view(self, seen: Seen, gpus: int | None) -> ServiceView:
         service = seen.service
         return ServiceView(
-            key=ServiceKey("sim", service.name),
+            key=ServiceKey(NAMESPACE, service.name),
             scaling=Scaling(
                 min_replicas=self.least,
                 max_replicas=self.most,

@@ -14,7 +14,9 @@ class ModelOf:
 
     ``pooled``: each request goes to the replica with the fewest open ones, else to any by chance.
     ``patient``: requests wait as long as it takes, as where no queue policy is set.
-    ``start``: median seconds of a start; ``slow_share`` of them take ``SLOW_FACTOR`` times as long.
+    ``start``: median seconds of a start, ``start_p95`` times that for one in twenty; ``slow_share``
+    of them take ``SLOW_FACTOR`` times as long. ``drain``: seconds until a drained replica is gone:
+    endpoints have to hear of it first.
     """
 
     base: float = 0.060
@@ -24,7 +26,9 @@ class ModelOf:
     goal: float = 0.500
     allowed: float = 0.01
     start: float = 60.0
+    start_p95: float = 1.6
     slow_share: float = 0.02
+    drain: float = 5.0
     pooled: bool = False
     patient: bool = False
 
@@ -48,15 +52,13 @@ class ModelOf:
         return self.goal - float(self.table()[-1])
 
 
-#: 95 % of the starts take at most so many times the median.
-P95_FACTOR = 1.6
 SLOW_FACTOR = 3.0
 _Z95 = 1.645
 
 
 def start_seconds(model: ModelOf, generator: np.random.Generator) -> float:
     """Of one replica: lognormal, and now and then far slower."""
-    sigma = math.log(P95_FACTOR) / _Z95
+    sigma = math.log(model.start_p95) / _Z95
     seconds = model.start * math.exp(sigma * generator.standard_normal())
     slow = generator.random() < model.slow_share
     return float(seconds * (SLOW_FACTOR if slow else 1.0))

@@ -11,8 +11,6 @@ from .model import ModelOf, start_seconds
 
 #: Requests that wait at one replica; more are refused.
 QUEUE = 4096
-#: A drained replica is gone after so long: endpoints have to hear of it first.
-DRAIN_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -183,7 +181,7 @@ class Service:
         for replica in [item for item in self.replicas if item.leaving_since is not None]:
             since = replica.leaving_since or 0.0
             idle = self.pending(replica) == 0 and not self._flight[replica.slot].any()
-            if idle and self.now - since >= DRAIN_SECONDS:
+            if idle and self.now - since >= self.model.drain:
                 self._gone += self._counters[replica.slot]
                 self._counters[replica.slot] = 0
                 self._slots.append(replica.slot)
