@@ -28,7 +28,12 @@ policy; *sent late*: by the client, by 20 ms or more. GPU-seconds: from a pod's 
 until it is gone.
 """
 _REPLAYED = """\
-The same requests in the simulator, with the measured profile, starts and drains; five seeds:"""
+The same requests in the simulator, with the measured profile, starts and drains; five seeds. Real
+Tritons refuse about one request in a hundred at any load, on both sides, and the simulator none:
+where a queue time-out is set, their scheduler does not hear at once that an instance is free, and
+what waits is looked at when somebody else comes
+([server#8870](https://github.com/triton-inference-server/server/issues/8870), mended in
+[core#509](https://github.com/triton-inference-server/core/pull/509)):"""
 _FAULTS = """\
 What was broken for real, on our side alone; the load has fallen to a quarter shortly before the
 first. *Given up*: replicas, while it holds; *jump*: replicas that come or go within 40 s after it;
