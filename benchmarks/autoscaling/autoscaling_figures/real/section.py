@@ -25,7 +25,9 @@ requests), since six replicas that compute would fight for two cores, and a star
 as weights would take; GPUs are counted and not there. Requests go out on a connection each, so that
 the Service splits them at random. *Too late*: answered beyond the goal; *refused*: by the queue's
 policy; *sent late*: by the client, by 20 ms or more. GPU-seconds: from a pod's place on a node
-until it is gone.
+until it is gone. `make bench-autoscaling ARGS='R --traces DIR'` takes an hour and a half of a
+machine that does nothing else, and leaves pictures of every window beside its records, in
+`benchmarks/autoscaling/real/windows.html` of the project's cache.
 """
 _REPLAYED = """\
 The same requests in the simulator, with the measured profile, starts and drains; five seeds. Real
