@@ -363,14 +363,15 @@ def test_windows_are_added_up_before_the_two_are_compared() -> None:
 
 def test_a_fault_tells_what_was_given_up_and_what_jumped() -> None:
     names = [fault.name for fault in broken.FAULTS]
-    marks = [broken.mark_of(name, 100.0 * n, 100.0 * n + 50.0) for n, name in enumerate(names, 1)]
+    marks = [broken.mark_of(name, 100.0 * n, 100.0 * n + 80.0) for n, name in enumerate(names, 1)]
     pods = [
         life(900.0),
         life(900.0, leaving=1120.0, gone=1140.0),  # while the first holds
-        life(1460.0),  # right after the fourth
+        life(1490.0),  # right after the fourth
         life(900.0, leaving=1560.0, gone=1580.0),  # after the quota was cut
     ]
-    failures = [answer(620.0, outcome=sending.FAILED), answer(320.0, outcome=sending.FAILED)]
+    # While the third holds; when the node stopped, soon after the quota was restored.
+    failures = [answer(at, outcome=sending.FAILED) for at in (320.0, 610.0)]
     found = broken.figures(made(failures, pods, marks=tuple(marks)))
     assert {item.id: item.value for item in found.targets} == {
         "R.faults.blind": 1, "R.faults.jump": 1, "R.faults.failed": 1,

@@ -74,13 +74,16 @@ def figures(found: Recorded) -> Figures:
     rows: list[Row] = []
     known = {fault.name: fault for fault in FAULTS}
     blind = jumps = failed = 0
-    for mark in found.marks:
+    ends = [*(mark["began"] for mark in found.marks[1:]), found.seconds]
+    for mark, end in zip(found.marks, ends, strict=True):
         fault = known[mark["name"]]
         began, ended = found.begin + mark["began"], found.begin + mark["ended"]
         before, during = lives.counts(side.lives, (began, ended))
         given_up = sum(began <= (life.leaving or 0.0) < ended for life in side.lives)
-        jump = _jump(side.lives, ended)
-        score = scored(side.answers, mark["began"], mark["ended"] + AFTER, found.goal_ms)
+        # The next one is not its doing.
+        after = min(mark["ended"] + AFTER, end)
+        jump = _jump(side.lives, ended, found.begin + after)
+        score = scored(side.answers, mark["began"], after, found.goal_ms)
         blind += given_up if fault.blind else 0
         jumps += jump if fault.steady else 0
         failed += score.failed if fault.own else 0
@@ -105,11 +108,9 @@ def figures(found: Recorded) -> Figures:
     )  # fmt: skip
 
 
-def _jump(found: Sequence[lives.Life], ended: float) -> int:
-    """Replicas that are placed, or told to go, within so long."""
-    return sum(
-        ended <= (at or 0.0) < ended + AFTER for life in found for at in (life.placed, life.leaving)
-    )
+def _jump(found: Sequence[lives.Life], begin: float, end: float) -> int:
+    """Replicas that are placed, or told to go, from ``begin`` until ``end``."""
+    return sum(begin <= (at or 0.0) < end for life in found for at in (life.placed, life.leaving))
 
 
 def _rows(of: str, values: Mapping[tuple[str, str], float]) -> list[Row]:
