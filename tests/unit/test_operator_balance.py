@@ -17,12 +17,10 @@ from modelservice_operator.api.pausing import pause_of
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Scaling
 from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
-from modelservice_operator.load import error_budget
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.budget import Budget
 from modelservice_operator.load.cold_start import ColdStart
-from modelservice_operator.load.error_budget import ErrorBudget
-from modelservice_operator.load.forecast import Rates, planned
+from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow
 from modelservice_operator.load.reading import Load, LoadReading, NoData
@@ -91,7 +89,7 @@ def test_more_load_than_capacity_grows_at_once_and_says_why() -> None:
     outcome = decided(load(150))
     assert outcome.replicas == 4
     assert outcome.verdict.decisions[-1].reason == (
-        "179 rows/s expected in 60 s, capacity 50 rows/s each"
+        "180 rows/s expected in 60 s, capacity 50 rows/s each"
     )
 
 
@@ -106,7 +104,7 @@ def test_less_load_is_held_first_and_the_verdict_says_until_when() -> None:
     state = replace(settled(8), hold=HoldWindow(((NOW_S - STEP, 6),)))
     outcome = decided(load(10), state, replicas=8)
     assert outcome.replicas == 6
-    assert "1 would do, 6 held until 12:02:50 UTC" in outcome.verdict.reason
+    assert "1 would do, 6 held until 12:04:50 UTC" in outcome.verdict.reason
 
 
 def test_less_load_goes_down_after_the_hold_by_half_and_not_at_once_again() -> None:
@@ -494,41 +492,3 @@ def test_with_an_unknown_budget_a_service_still_gets_its_minimum() -> None:
     outcome = round_of(fleet(new), {"new": GONE}, None)["new"]
     assert outcome.replicas == 2
     assert outcome.verdict.budget_reason == "BudgetUnknown"
-
-
-@over(
-    shares=st.lists(st.floats(0, 1), max_size=120),
-    allowed=st.floats(0.0001, 0.2),
-)
-def test_the_care_stays_within_its_bounds_and_moves_with_what_was_missed(
-    shares: list[float], allowed: float
-) -> None:
-    care = ErrorBudget()
-    for minute, share in enumerate(shares):
-        before = care.factor
-        care = care.add(60.0 * (minute + 1), 1000.0, 1000.0 * share, allowed=allowed)
-        assert error_budget.LEAST <= care.factor <= error_budget.MOST
-        if share == 0:
-            assert care.factor <= before
-        if share > allowed and minute == 0:
-            assert care.factor > before
-
-
-def test_a_goal_that_is_kept_without_any_margin_is_planned_below_what_is_expected() -> None:
-    care = ErrorBudget()
-    for minute in range(200):
-        care = care.add(60.0 * minute, 1000.0, 0.0, allowed=0.01)
-    assert care.factor == error_budget.LEAST
-    assert planned(100.0, 20.0, care.factor) == pytest.approx(85.0)
-    care = care.add(60.0 * 200, 1000.0, 100.0, allowed=0.01)
-    assert care.factor == pytest.approx(error_budget.LEAST + error_budget.UP_LEAST)
-
-
-def test_planning_below_what_is_expected_is_said() -> None:
-    outcome = decided(
-        load(150),
-        replace(settled(3), care=ErrorBudget(factor=-1.0, minutes=((NOW_S - 30, 0.0, 0.0),))),
-    )
-    assert outcome.verdict.reason.startswith(
-        "150 rows/s expected in 60 s (planned for 128: hardly any request misses the goal)"
-    )

@@ -7,22 +7,16 @@ from dataclasses import dataclass
 
 #: Of the requests that may miss the goal, the share that is planned with.
 PLANNED_SHARE = 0.4
-#: What is done with it: ``forecast.planned``. Below zero there is no margin left to do without.
-LEAST, MOST = -1.0, 6.0
+LEAST, MOST = 0.25, 6.0
 STEP_SECONDS, LONG_SECONDS = 60.0, 900.0
-#: A step is a share of what there is, but so much at least: near zero, shares come to nothing.
-UP, DOWN = 1.25, 0.98
-UP_LEAST, DOWN_LEAST = 0.3, 0.015
+UP, DOWN = 1.25, 0.99
 #: A minute with fewer requests says nothing of shares.
 LEAST_REQUESTS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBudget:
-    """``factor``: of the forecast's margin; below zero, how far below the forecast is planned.
-
-    ``minutes``: 15 times (end, requests, violations).
-    """
+    """``factor``: of the forecast's margin. ``minutes``: 15 times (end, requests, violations)."""
 
     factor: float = 1.0
     minutes: tuple[tuple[float, float, float], ...] = ()
@@ -41,9 +35,9 @@ class ErrorBudget:
 
     def _next(self, last: float | None, long: float | None, planned: float) -> float:
         if last is not None and long is not None and last > planned and long > planned:
-            return min(MOST, max(UP * self.factor, self.factor + UP_LEAST))
+            return min(MOST, UP * self.factor)
         if long is not None and long < planned / 2:
-            return max(LEAST, min(DOWN * self.factor, self.factor - DOWN_LEAST))
+            return max(LEAST, DOWN * self.factor)
         return self.factor
 
 

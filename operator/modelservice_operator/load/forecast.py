@@ -2,9 +2,7 @@
 
 The forecast is the present with half of its trend over the lead time. On top comes what forecasts
 of the last hour fell short by, times a factor that the error budget sets: one rule for calm and for
-bursty load, without a constant for either. Where even without it hardly any request misses the
-goal, some less than the forecast is planned for: a goal that is kept far better than was asked
-costs GPUs.
+bursty load, without a constant for either.
 """
 
 from __future__ import annotations
@@ -19,11 +17,9 @@ TREND_SHARE = 0.5
 TREND_EXTRA, TREND_MOST = 10.0, 90.0
 #: Shortfalls are remembered for so long; this quantile of them is covered.
 MEMORY_SECONDS = 3600.0
-QUANTILE = 0.95
+QUANTILE = 0.9
 #: Until so many are known, and at least, as shares of the forecast.
 ENOUGH, GUESS_SHARE, LEAST_SHARE = 24, 0.2, 0.03
-#: Of the forecast, what is left out where the error budget says so altogether.
-TRIM_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +36,6 @@ def expected(rates: Rates, lead_seconds: float) -> float:
     slope = (rates.long - rates.before) / LONG
     ahead = min(lead_seconds + TREND_EXTRA, TREND_MOST)
     return max(rates.short, rates.long) + TREND_SHARE * max(0.0, slope) * ahead
-
-
-def planned(forecast: float, margin: float, factor: float) -> float:
-    """The load that is sized for. ``factor``: of the error budget, -1 … 6."""
-    if factor < 0:
-        return forecast * (1 + TRIM_SHARE * factor)
-    return forecast + factor * margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: So many starts of a replica, but neither less nor more than these seconds.
-STARTS, SHORTEST, LONGEST = 3.0, 120.0, 300.0
+STARTS, SHORTEST, LONGEST = 5.0, 120.0, 300.0
 
 
 def hold_seconds(lead_seconds: float) -> float:

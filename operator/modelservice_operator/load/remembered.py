@@ -127,13 +127,13 @@ def outdates(state: BalancerState, written: BalancerState) -> bool:
         or state.last_down != written.last_down
         or state.lent != written.lent
         or state.decisions[-1:] != written.decisions[-1:]
-        or _far(state.care.factor, written.care.factor, _FACTOR_SHARE, least=1.0)
+        or _far(state.care.factor, written.care.factor, _FACTOR_SHARE)
         or _far(margin, before, _MARGIN_SHARE)
     )
 
 
-def _far(value: float, other: float, share: float, least: float = 0.0) -> bool:
-    return abs(value - other) > share * max(abs(value), abs(other), least)
+def _far(value: float, other: float, share: float) -> bool:
+    return abs(value - other) > share * max(abs(value), abs(other))
 
 
 def remembered_text(

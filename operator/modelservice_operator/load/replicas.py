@@ -38,7 +38,7 @@ from modelservice_operator.settings import BalancerSettings
 
 from .cold_start import ColdStart
 from .error_budget import ErrorBudget
-from .forecast import TREND_EXTRA, Shortfalls, expected, planned
+from .forecast import TREND_EXTRA, Shortfalls, expected
 from .hold import HoldWindow, hold_seconds
 from .reading import Load, LoadReading, NoData
 from .season import Season
@@ -297,7 +297,7 @@ def _sized(
     demand = Demand(
         rate=load.rates.short,
         expected=forecast,
-        planned=planned(forecast, spread, state.care.factor),
+        planned=forecast + state.care.factor * spread,
         lead_seconds=lead,
         pending=load.pending,
     )

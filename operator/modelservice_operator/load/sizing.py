@@ -18,8 +18,7 @@ QUEUE_FACTOR, QUEUE_EXTRA = 2, 2
 class Demand:
     """Rows a second: ``rate`` now, ``expected`` when a replica asked for now is ready.
 
-    ``planned``: with the margin, or less than expected where the goal is kept easily.
-    ``lead_seconds``: until then. ``pending``: requests in the queues.
+    ``planned``: with the margin. ``lead_seconds``: until then. ``pending``: requests in the queues.
     """
 
     rate: float
@@ -42,7 +41,7 @@ def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch:
     speed = trusted(speed)
     for_load = capacity.replicas_for(demand.planned / speed)
     each = f"capacity {figure(speed * capacity.of(1))} rows/s each"
-    load = f"{_expected(demand)}, {each}"
+    load = f"{figure(demand.planned)} rows/s expected in {demand.lead_seconds:.0f} s, {each}"
     if demand.pending <= batch * max(1, ready):
         return Size(replicas=for_load, words=load)
     done = demand.rate + demand.pending / CLEAR_SECONDS
@@ -52,15 +51,6 @@ def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch:
         return Size(replicas=for_load, words=load)
     queue = f"{demand.pending:.0f} requests wait"
     return Size(replicas=for_queue, words=f"{load}; {queue}")
-
-
-def _expected(demand: Demand) -> str:
-    """The load that is sized for, in words."""
-    if demand.planned < demand.expected:
-        trimmed = f"planned for {figure(demand.planned)}: hardly any request misses the goal"
-        words = f"{figure(demand.expected)} rows/s expected in {demand.lead_seconds:.0f} s"
-        return f"{words} ({trimmed})"
-    return f"{figure(demand.planned)} rows/s expected in {demand.lead_seconds:.0f} s"
 
 
 def figure(value: float) -> str:
