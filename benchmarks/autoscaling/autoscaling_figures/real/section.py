@@ -32,9 +32,9 @@ machine that does nothing else, and leaves pictures of every window beside its r
 """
 _REPLAYED = """\
 The same requests in the simulator, with the measured profile, starts and drains; five seeds. Real
-Tritons refuse about one request in a hundred at any load, on both sides, and the simulator none. The
-same Triton without a queue time-out delays nobody: at 3 requests/s no answer took 0.4 s, with one
-each fifth did. It looks like
+Tritons refuse about one request in a hundred at any load, on both sides, and the simulator none.
+The same Triton without a queue time-out delays nobody: at 3 requests/s no answer took 0.4 s, with
+one each fifth did. It looks like
 [server#8870](https://github.com/triton-inference-server/server/issues/8870) (with a time-out the
 scheduler loses count of free instances), mended in
 [core#509](https://github.com/triton-inference-server/core/pull/509):"""
