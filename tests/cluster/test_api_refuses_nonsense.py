@@ -728,6 +728,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
             ("replicas", -1, "greater than or equal to 0"),
             ("replicas", 1001, "less than or equal to 1000"),
             ("mode", "auto", 'supported values: "Auto", "Recommend"'),
+            ("onMetricsLoss", "safe", 'supported values: "Hold", "Safe"'),
         )
     ),
     # store

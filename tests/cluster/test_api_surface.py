@@ -211,7 +211,8 @@ def test_kubectl_scale_sets_the_replicas_and_null_gives_them_back(
     patch(kubectl, service, {"spec": {"scaling": {"replicas": None}}})
     given_back = read(kubectl, service)["spec"]["scaling"]
 
-    others = {"minReplicas": 1, "maxReplicas": 4, "mode": "Auto", "priority": 0}
+    counts = {"minReplicas": 1, "maxReplicas": 4, "priority": 0}
+    others = counts | {"mode": "Auto", "onMetricsLoss": "Hold"}
     assert by_hand == others | {"replicas": 3}
     assert given_back == others
 
