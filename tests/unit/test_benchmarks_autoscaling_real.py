@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS / "autoscaling"), str(BENCHMARKS / "common")]
 
+import triton_http  # noqa: E402
 from autoscaling_figures.real import (  # noqa: E402
     broken,
     findings,
@@ -108,14 +110,14 @@ def test_both_sides_are_sent_the_same_arrivals_at_the_rates_of_the_plan() -> Non
 @pytest.mark.parametrize(
     ("words", "outcome"),
     [
-        ("HTTP/1.1 200 OK\r\n\r\n{}", sending.ANSWERED),
-        ('HTTP/1.1 503 No\r\n\r\n{"error":"Request timeout expired"}', sending.REFUSED),
-        ("HTTP/1.1 500 No\r\n\r\nbroken", sending.FAILED),
-        ("", sending.FAILED),
+        ("HTTP/1.1 200 OK\r\n\r\n{}", triton_http.ANSWERED),
+        ('HTTP/1.1 503 No\r\n\r\n{"error":"Request timeout expired"}', triton_http.REFUSED),
+        ("HTTP/1.1 500 No\r\n\r\nbroken", triton_http.FAILED),
+        ("", triton_http.FAILED),
     ],
 )
 def test_an_answer_is_judged_by_its_status_and_words(words: str, outcome: int) -> None:
-    assert sending.judged(words)[0] == outcome
+    assert triton_http.judged(words)[0] == outcome
 
 
 PATH = f"/apis/{metrics.GROUP_VERSION}"
@@ -201,9 +203,9 @@ def answer(at: float, took: float = 100.0, outcome: int = 0, behind: float = 0.0
 
 def test_late_refused_and_failed_are_violations_and_the_lead_does_not_count() -> None:
     found = [
-        answer(5.0, outcome=sending.FAILED), answer(10.0), answer(11.0, took=1500.0),
-        answer(12.0, outcome=sending.REFUSED, behind=30.0), answer(13.0, outcome=sending.FAILED),
-        answer(20.0, outcome=sending.FAILED),
+        answer(5.0, outcome=triton_http.FAILED), answer(10.0), answer(11.0, took=1500.0),
+        answer(12.0, outcome=triton_http.REFUSED, behind=30.0),
+        answer(13.0, outcome=triton_http.FAILED), answer(20.0, outcome=triton_http.FAILED),
     ]  # fmt: skip
     score = scored(found, 10.0, 20.0, 1000.0)
     assert score == Score(requests=4, refused=1, failed=1, late=1, behind=1)
@@ -371,7 +373,7 @@ def test_a_fault_tells_what_was_given_up_and_what_jumped() -> None:
         life(900.0, leaving=1560.0, gone=1580.0),  # after the quota was cut
     ]
     # While the third holds; when the node stopped, soon after the quota was restored.
-    failures = [answer(at, outcome=sending.FAILED) for at in (320.0, 610.0)]
+    failures = [answer(at, outcome=triton_http.FAILED) for at in (320.0, 610.0)]
     found = broken.figures(made(failures, pods, marks=tuple(marks)))
     assert {item.id: item.value for item in found.targets} == {
         "R.faults.blind": 1, "R.faults.jump": 1, "R.faults.failed": 1,
@@ -409,3 +411,11 @@ def test_the_page_has_a_picture_of_each_service_and_of_all() -> None:
     text = picture.page([("made", window([1.0] * 16, [2.0] * 16, [3.0] * 16), groups)])
     assert text.count("<svg") == 2
     assert "Window 1, red" in text
+
+
+def test_what_the_sender_needs_is_beside_it(tmp_path: Path) -> None:
+    config, _ = manifests.sender("bench-ours", "client")
+    for name, text in config["data"].items():
+        (tmp_path / name).write_text(text)
+    words = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; import sending"
+    subprocess.run([sys.executable, "-I", "-c", words], check=True)

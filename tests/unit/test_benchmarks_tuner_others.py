@@ -17,6 +17,7 @@ sys.path[:0] = [
     str(BENCHMARKS / "common"),
 ]
 
+import triton_http  # noqa: E402
 from bench_figures.document import Document  # noqa: E402
 from bench_figures.rows import Figures  # noqa: E402
 from tuner_figures.capacity import findings as capacity  # noqa: E402
@@ -107,16 +108,16 @@ def test_what_the_pod_does_not_say_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "outcome"),
     [
-        ("HTTP/1.1 200 OK\r\n\r\n{}", asking.ANSWERED),
-        ('HTTP/1.1 503 x\r\n\r\n{"error": "Request timeout expired"}', asking.REFUSED),
-        ('HTTP/1.1 503 x\r\n\r\n{"error": "Exceeds maximum queue size"}', asking.REFUSED),
-        ('HTTP/1.1 400 x\r\n\r\n{"error": "unknown model"}', asking.FAILED),
-        ("", asking.FAILED),
+        ("HTTP/1.1 200 OK\r\n\r\n{}", triton_http.ANSWERED),
+        ('HTTP/1.1 503 x\r\n\r\n{"error": "Request timeout expired"}', triton_http.REFUSED),
+        ('HTTP/1.1 503 x\r\n\r\n{"error": "Exceeds maximum queue size"}', triton_http.REFUSED),
+        ('HTTP/1.1 400 x\r\n\r\n{"error": "unknown model"}', triton_http.FAILED),
+        ("", triton_http.FAILED),
     ],
 )
 def test_only_the_queue_refuses(words: str, outcome: int) -> None:
-    assert asking.judged(words)[0] == outcome
-    assert bool(asking.judged(words)[1]) == (outcome == asking.FAILED)
+    assert triton_http.judged(words)[0] == outcome
+    assert bool(triton_http.judged(words)[1]) == (outcome == triton_http.FAILED)
 
 
 def test_who_asks_opens_a_connection_for_each_request() -> None:
@@ -132,7 +133,7 @@ def test_who_asks_opens_a_connection_for_each_request() -> None:
     async def asked() -> asking.Tally:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            target = asking.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
+            target = triton_http.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
             return await asking.ask(target, rate=200.0, seconds=0.2)
 
     found = answers.parsed(asyncio.run(asked()).line())
@@ -146,10 +147,10 @@ def test_who_asks_opens_a_connection_for_each_request() -> None:
 def test_where_nobody_answers_every_request_failed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    target = asking.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
+    target = triton_http.Target.of(f"127.0.0.1:{port}", "tiny", b"{}")
     tally = asyncio.run(asking.ask(target, rate=200.0, seconds=0.1))
     assert tally.answers
-    assert {outcome for _, _, outcome, _ in tally.answers} == {asking.FAILED}
+    assert {outcome for _, _, outcome, _ in tally.answers} == {triton_http.FAILED}
     assert sum(tally.failures.values()) == len(tally.answers)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .inside.sending import ANSWERED, FAILED, REFUSED
+from triton_http import ANSWERED, FAILED, REFUSED
 
 #: A request that goes out later than this was not sent as planned: the sender's doing.
 BEHIND_MS = 20.0

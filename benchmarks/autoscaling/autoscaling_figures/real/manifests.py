@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import triton_http
+
 from modelservice_harness.images import USER
 from modelservice_harness.manifests.common import Object, labels, meta
 from modelservice_harness.manifests.program_pod import program_pod
@@ -28,6 +30,7 @@ from .setting import (
 
 ADAPTER, SENDER = "external-metrics", "sender"
 _INSIDE = Path(__file__).parent / "inside"
+_SENDING = (_INSIDE / "sending.py", triton_http.SOURCE)
 _MANAGER = "app.kubernetes.io/managed-by"
 _KEPT = ("apiVersion", "kind", "data", "type")
 
@@ -221,7 +224,7 @@ def sender(namespace: str, image: str) -> list[Object]:
         image=image,
         user=USER,
         command=["python", "/programs/sending.py", "/tmp"],  # noqa: S108 - a path in the pod
-        programs={"sending.py": (_INSIDE / "sending.py").read_text(encoding="utf-8")},
+        programs={file.name: file.read_text(encoding="utf-8") for file in _SENDING},
         folder="/programs",
         resources=_resources("100m", "128Mi", "2Gi"),
     )

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from triton_http import ANSWERED, FAILED, REFUSED
+
 #: A request that goes out later than this was not sent at random any more, and counts as late.
 BEHIND_MS = 5.0
-_ANSWERED, _REFUSED, _FAILED = 0, 1, 2
 
 
 class UnreadableError(ValueError):
@@ -40,16 +41,16 @@ class Answers:
     @property
     def refused(self) -> int:
         """By the queue."""
-        return sum(item.outcome == _REFUSED for item in self.all)
+        return sum(item.outcome == REFUSED for item in self.all)
 
     @property
     def failed(self) -> int:
         """In any other way."""
-        return sum(item.outcome == _FAILED for item in self.all)
+        return sum(item.outcome == FAILED for item in self.all)
 
     def late(self, goal_ms: float) -> int:
         """Not answered within the goal: later, refused, or failed."""
-        return sum(item.outcome != _ANSWERED or item.took_ms > goal_ms for item in self.all)
+        return sum(item.outcome != ANSWERED or item.took_ms > goal_ms for item in self.all)
 
     def behind(self) -> float:
         """Share of the requests that went out late: the client's doing, not the server's."""
@@ -57,7 +58,7 @@ class Answers:
 
     def percentile_ms(self, percentile: float) -> float:
         """Nearest rank, of what was answered; 0 where nothing was."""
-        ordered = sorted(item.took_ms for item in self.all if item.outcome == _ANSWERED)
+        ordered = sorted(item.took_ms for item in self.all if item.outcome == ANSWERED)
         rank = max(0, math.ceil(len(ordered) * percentile / 100) - 1)
         return ordered[rank] if ordered else 0.0
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import triton_http
+
 from modelservice_harness.access import Access, is_ready, wait_for
 from modelservice_harness.errors import CommandFailed
 from modelservice_harness.images import USER
@@ -20,7 +22,7 @@ from . import answers
 from .answers import Answers
 from .pod import ASKING, asking
 
-_PROGRAM = Path(__file__).parent / "inside" / "asking.py"
+_PROGRAMS = (Path(__file__).parent / "inside" / "asking.py", triton_http.SOURCE)
 _READY_SECONDS, _END_SECONDS = 180.0, 60.0
 
 
@@ -65,7 +67,7 @@ class AskingPod:
             WaitTimeout: it does not come up.
         """
         programs = {
-            "asking.py": _PROGRAM.read_text(encoding="utf-8"),
+            **{file.name: file.read_text(encoding="utf-8") for file in _PROGRAMS},
             "request.json": json.dumps({"inputs": inputs}),
         }
         self.access.apply(*asking(self.namespace, image, USER, programs))

@@ -1,6 +1,6 @@
 """Requests to several services at given rates, each on a connection of its own.
 
-Usage: sending.py FOLDER. Runs in a pod, standard library only. A plan that appears as
+Usage: sending.py FOLDER. Runs in a pod, with triton_http.py beside it. A plan that appears as
 FOLDER/plan.json is carried out, and what came of every request is written to FOLDER/answers.json:
 
     {"begin": seconds since 1970, "seed": 1, "binSeconds": 15.0, "body": "…",
@@ -18,35 +18,12 @@ import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REQUEST_SECONDS = 10.0
-ANSWERED, REFUSED, FAILED = 0, 1, 2
-#: Of Triton's queue policy.
-_REFUSALS = ("timeout expired", "exceeds maximum queue size")
-_OK = "200"
+from triton_http import Target, asked
+
 _LOOK_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Who is asked what. ``words``: the whole request, as it goes over the wire."""
-
-    host: str
-    port: int
-    words: bytes
-
-    @classmethod
-    def of(cls, address: str, model: str, body: bytes) -> Target:
-        """``address``: HOST:PORT."""
-        host, _, port = address.partition(":")
-        head = (
-            f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return cls(host=host, port=int(port), words=head.encode() + body)
 
 
 def arrivals(rates: Sequence[float], bin_seconds: float, seed: str) -> list[float]:
@@ -68,16 +45,6 @@ def schedule(plan: Mapping[str, Any]) -> list[tuple[float, int]]:
         for number, service in enumerate(plan["services"])
         for at in arrivals(service["rates"], plan["binSeconds"], f"{plan['seed']}-{number}")
     )
-
-
-def judged(words: str) -> tuple[int, str]:
-    """Outcome, and in a few words what failed."""
-    status, _, rest = words.partition("\r\n")
-    if status.split(" ")[1:2] == [_OK]:
-        return ANSWERED, ""
-    if any(refusal in rest.lower() for refusal in _REFUSALS):
-        return REFUSED, ""
-    return FAILED, f"{status} {rest.rpartition(chr(10))[2]}"[:120]
 
 
 class Sender:
@@ -110,27 +77,13 @@ class Sender:
 
     async def _one(self, number: int, at: float) -> None:
         began, behind = time.monotonic(), time.time() - self._begin - at
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                words = await _exchange(self._targets[number])
-            outcome, failure = judged(words)
-        except (OSError, TimeoutError) as error:
-            outcome, failure = FAILED, repr(error)
+        outcome, failure = await asked(self._targets[number])
         if failure:
             words = f"{time.time() - self._begin:.0f} s: {failure}"
             self.failures[words] = self.failures.get(words, 0) + 1
         took = 1e3 * (time.monotonic() - began)
         line = (number, round(at, 4), round(1e3 * behind, 2), round(took, 2), outcome)
         self.lines.append(line)
-
-
-async def _exchange(target: Target) -> str:
-    reader, writer = await asyncio.open_connection(target.host, target.port)
-    try:
-        writer.write(target.words)
-        return (await reader.read()).decode(errors="replace")
-    finally:
-        writer.close()
 
 
 def main() -> None:
