@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from fleet_samples import GPU
+
 from modelservice_operator.api.service import ServiceKey
-from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
+from modelservice_operator.fleet import ReplicaSeen, ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.budget import Budget
 from modelservice_operator.load.gpus import Budgets
@@ -18,7 +20,6 @@ from modelservice_operator.load.reading import LoadReading
 from modelservice_operator.load.replicas import BalancerState
 from modelservice_operator.settings import BalancerSettings
 
-GPU = Pool("nvidia.com/gpu")
 STEP_SECONDS = 5.0
 START_SECONDS, DRAIN_SECONDS = 15.0, 20.0
 

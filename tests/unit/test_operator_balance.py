@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import operator_samples as samples
 import pytest
+from fleet_samples import GONE, GPU, given, load
 from hypothesis import given as over
 from hypothesis import strategies as st
 from operator_samples import NOW
@@ -16,35 +17,19 @@ from modelservice_operator.api.names import PAUSE
 from modelservice_operator.api.pausing import pause_of
 from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Scaling
-from modelservice_operator.fleet import Pool, ReplicaSeen, ServiceView
+from modelservice_operator.fleet import ReplicaSeen, ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
-from modelservice_operator.load.budget import Budget
 from modelservice_operator.load.cold_start import ColdStart
 from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow
-from modelservice_operator.load.reading import Load, LoadReading, NoData
+from modelservice_operator.load.reading import LoadReading, NoData
 from modelservice_operator.load.replicas import FRESH_READINGS, BalancerState
 from modelservice_operator.settings import BalancerSettings
 
 SETTINGS = BalancerSettings()
 NOW_S = NOW.timestamp()
-GONE = NoData(reason="PrometheusUnreachable", message="no answer")
-GPU = Pool("nvidia.com/gpu")
 STEP = 10.0
-
-
-def load(rows: float, **changes: object) -> Load:
-    """So many rows per second for a while, just read."""
-    base = Load(
-        rates=Rates(short=rows, long=rows, before=rows),
-        pending=0.0,
-        requests=60 * rows,
-        violations=0.0,
-        age_seconds=1.0,
-        complete=True,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
 
 
 def settled(count: int) -> BalancerState:
@@ -53,17 +38,6 @@ def settled(count: int) -> BalancerState:
         hold=HoldWindow(((NOW_S - STEP, count),)),
         fresh=FRESH_READINGS,
         started=frozenset(f"tiny-{number}" for number in range(20)),
-    )
-
-
-def given(gpus: int | None, **quotas: int) -> Budgets:
-    """So many in the cluster, and so many for namespaces."""
-    return Budgets(
-        pools={GPU: Budget(resource=GPU.resource, usable=gpus, why="no node was read")},
-        namespaces={
-            (GPU, space): Budget(resource=GPU.resource, usable=many)
-            for space, many in quotas.items()
-        },
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import operator_samples as samples
 import pytest
 from fake_cluster import FakeCluster
+from fleet_samples import load
 from operator_samples import NOW
 from reconcile_world import ScriptedClock, World
 
@@ -21,9 +22,8 @@ from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.fleet import Fleet, ServiceView
 from modelservice_operator.keeping import WRITES_A_ROUND, BalancerMemory
 from modelservice_operator.load.cold_start import ColdStart
-from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
-from modelservice_operator.load.reading import Load, LoadReading
+from modelservice_operator.load.reading import LoadReading
 from modelservice_operator.load.replicas import BalancerState
 from modelservice_operator.rebalance import Rebalancer
 from modelservice_operator.settings import BalancerSettings
@@ -201,15 +201,7 @@ class Steady:
     ) -> Mapping[ServiceKey, LoadReading]:
         """Of every service the same."""
         del now
-        reading = Load(
-            rates=Rates(short=10.0, long=10.0, before=10.0),
-            pending=0.0,
-            requests=600.0,
-            violations=0.0,
-            age_seconds=1.0,
-            complete=True,
-        )
-        return dict.fromkeys(views, reading)
+        return dict.fromkeys(views, load(10.0))
 
 
 class NoGpus:

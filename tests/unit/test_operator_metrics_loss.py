@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import operator_samples as samples
 import pytest
+from fleet_samples import GONE, GPU, load
 from hypothesis import given as over
 from hypothesis import strategies as st
 from operator_samples import NOW
@@ -13,13 +14,13 @@ from operator_samples import NOW
 from modelservice_operator.api.names import PAUSE
 from modelservice_operator.api.pausing import pause_of
 from modelservice_operator.api.spec import HOLD, SAFE, Scaling
-from modelservice_operator.fleet import Pool, ServiceView
+from modelservice_operator.fleet import ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.budget import Budget
 from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow
-from modelservice_operator.load.reading import Load, LoadReading, NoData
+from modelservice_operator.load.reading import LoadReading
 from modelservice_operator.load.replicas import (
     PEAK_SECONDS,
     SAFE_AFTER_SECONDS,
@@ -28,16 +29,7 @@ from modelservice_operator.load.replicas import (
 from modelservice_operator.settings import BalancerSettings
 
 NOW_S = NOW.timestamp()
-GPU = Pool("nvidia.com/gpu")
-GONE = NoData(reason="PrometheusUnreachable", message="no answer")
-KNOWN = Load(
-    rates=Rates(short=10.0, long=10.0, before=10.0),
-    pending=0.0,
-    requests=600.0,
-    violations=0.0,
-    age_seconds=1.0,
-    complete=True,
-)
+KNOWN = load(10.0)
 
 
 def scaling(on_loss: str, priority: int = 0) -> Scaling:

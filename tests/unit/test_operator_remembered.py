@@ -11,6 +11,7 @@ from typing import Any
 
 import operator_samples as samples
 import pytest
+from fleet_samples import GONE
 from hypothesis import given as over
 from hypothesis import strategies as st
 from operator_samples import NOW
@@ -24,7 +25,7 @@ from modelservice_operator.load.error_budget import ErrorBudget
 from modelservice_operator.load.forecast import ENOUGH, Rates, Shortfalls
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow, hold_seconds
-from modelservice_operator.load.reading import Load, LoadReading, NoData
+from modelservice_operator.load.reading import Load, LoadReading
 from modelservice_operator.load.remembered import outdates, remembered_text, restore
 from modelservice_operator.load.replicas import FRESH_READINGS, BalancerState
 from modelservice_operator.settings import BalancerSettings
@@ -32,7 +33,6 @@ from modelservice_operator.settings import BalancerSettings
 SETTINGS = BalancerSettings()
 SOON = 45.0
 NOW_S = NOW.timestamp()
-GONE = NoData(reason="PrometheusUnreachable", message="no answer")
 #: No sum of rates lands on a whole number of these by itself, so rounding decides nothing.
 CAPACITY = Capacity.single(48.73, 71.19)
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import operator_samples as samples
 import pytest
+from fleet_samples import GONE, GPU, given
+from fleet_samples import load as rows_of
 from hypothesis import given as over
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from operator_samples import NOW
-from rolling_world import GPU, Rolled, RollingWorld
+from rolling_world import Rolled, RollingWorld
 
 from modelservice_operator.api.names import PAUSE
 from modelservice_operator.api.pausing import pause_of
@@ -19,31 +21,20 @@ from modelservice_operator.api.service import ServiceKey
 from modelservice_operator.api.spec import Scaling
 from modelservice_operator.fleet import ROLLOUT_WAITS, ReplicaSeen, ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
-from modelservice_operator.load.budget import Budget
-from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.places import HOMELESS_SECONDS
-from modelservice_operator.load.reading import Load, LoadReading, NoData
+from modelservice_operator.load.reading import Load, LoadReading
 from modelservice_operator.load.replicas import BalancerState
 from modelservice_operator.settings import BalancerSettings
 
 NOW_S = NOW.timestamp()
-GONE = NoData(reason="PrometheusUnreachable", message="no answer")
 #: With the margin of an unknown forecast this is what one replica carries, and a little less.
 ROWS = 40.0
 
 
 def load(replicas: float) -> Load:
     """As much as so many replicas carry."""
-    rows = ROWS * replicas
-    return Load(
-        rates=Rates(short=rows, long=rows, before=rows),
-        pending=0.0,
-        requests=60 * rows,
-        violations=0.0,
-        age_seconds=1.0,
-        complete=True,
-    )
+    return rows_of(ROWS * replicas)
 
 
 def ranked(priority: int = 0, least: int = 1, **changes: Any) -> Scaling:
@@ -60,16 +51,6 @@ def rolling(name: str, replicas: int, *, waited: float = 10.0, **changes: Any) -
     surge = ReplicaSeen(pod=f"{name}-new", created_at=NOW_S - waited, homeless_since=NOW_S - waited)
     pods = (*samples.replicas_seen(replicas, name), surge)
     return on_gpu(name, replicas, pods=pods, rolling=True, **changes)
-
-
-def given(gpus: int | None, **quotas: int) -> Budgets:
-    return Budgets(
-        pools={GPU: Budget(resource=GPU.resource, usable=gpus, why="no node was read")},
-        namespaces={
-            (GPU, space): Budget(resource=GPU.resource, usable=many)
-            for space, many in quotas.items()
-        },
-    )
 
 
 def round_of(

@@ -8,15 +8,14 @@ from dataclasses import replace
 
 import operator_samples as samples
 import pytest
+from fleet_samples import load
 from hypothesis import given as over
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from operator_samples import NOW
 
 from modelservice_operator.load.balance import Outcome, plan_round
-from modelservice_operator.load.forecast import Rates
 from modelservice_operator.load.gpus import Budgets
-from modelservice_operator.load.reading import Load
 from modelservice_operator.load.remembered import remembered_text, restore
 from modelservice_operator.load.replicas import BalancerState
 from modelservice_operator.load.season import (
@@ -50,17 +49,6 @@ def filled(values: list[float]) -> Season:
 def day_by_day(days: int, noise: float = 0.0) -> list[float]:
     chance = random.Random(7)  # noqa: S311 - a load
     return [leaps(number % DAY) * (1 + noise * chance.random()) for number in range(days * DAY)]
-
-
-def load(rows: float) -> Load:
-    return Load(
-        rates=Rates(short=rows, long=rows, before=rows),
-        pending=0.0,
-        requests=60 * rows,
-        violations=0.0,
-        age_seconds=1.0,
-        complete=True,
-    )
 
 
 def decided(state: BalancerState, at: float, rows: float) -> Outcome:
