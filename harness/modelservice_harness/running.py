@@ -46,6 +46,12 @@ def start_cluster(
     return cluster
 
 
+def remove_cluster(workshop: Workshop, cluster: LocalCluster) -> None:
+    """Stop it, and remove the image map that ``start_cluster`` made for it."""
+    cluster.down()
+    (workshop.layout.image_maps / f"{cluster.name}.json").unlink(missing_ok=True)
+
+
 def local_cluster(workshop: Workshop, provisioned: Provisioned, name: str) -> LocalCluster:
     """A handle on the cluster ``name``, whether it runs or not."""
     if provisioned.localcluster is None:

@@ -38,7 +38,13 @@ from modelservice_harness.manifests import prometheus as prometheus_manifests
 from modelservice_harness.manifests import storage
 from modelservice_harness.project import project_digest
 from modelservice_harness.provision import Provisioned
-from modelservice_harness.running import Size, image_names, local_cluster, start_cluster
+from modelservice_harness.running import (
+    Size,
+    image_names,
+    local_cluster,
+    remove_cluster,
+    start_cluster,
+)
 from modelservice_harness.suites import wanted_for
 from modelservice_harness.upload import upload
 from modelservice_harness.workshop import Workshop
@@ -136,8 +142,7 @@ def bare_cluster() -> Iterator[ClusterSession]:
             prometheus_url=url,
         )
     finally:
-        local.down()
-        (workshop.layout.image_maps / f"{name}.json").unlink(missing_ok=True)
+        remove_cluster(workshop, local)
 
 
 def _sweep(workshop: Workshop, provisioned: Provisioned) -> None:
@@ -154,8 +159,7 @@ def spare_cluster(bare_cluster: ClusterSession) -> Iterator[LocalCluster]:
     name = f"{testing.cluster_name(os.getpid())}-spare"
     local = start_cluster(workshop, provisioned, name=name, size=Size(nodes=2, gpus_per_node=0))
     yield local
-    local.down()
-    (workshop.layout.image_maps / f"{name}.json").unlink(missing_ok=True)
+    remove_cluster(workshop, local)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,13 @@ from modelservice_harness.install import (
 from modelservice_harness.manifests import prometheus, storage
 from modelservice_harness.project import project_digest
 from modelservice_harness.provision import Provisioned
-from modelservice_harness.running import Size, image_names, local_cluster, start_cluster
+from modelservice_harness.running import (
+    Size,
+    image_names,
+    local_cluster,
+    remove_cluster,
+    start_cluster,
+)
 from modelservice_harness.upload import upload
 from modelservice_harness.workshop import Workshop
 
@@ -83,8 +89,7 @@ def site(workshop: Workshop, provisioned: Provisioned) -> Iterator[Site]:
         _upload(made)
         yield made
     finally:
-        local.down()
-        (workshop.layout.image_maps / f"{CLUSTER}.json").unlink(missing_ok=True)
+        remove_cluster(workshop, local)
         workshop.console.say(f"cluster {CLUSTER}: gone")
 
 

@@ -28,6 +28,7 @@ from modelservice_harness.running import (
     folders_of,
     image_names,
     local_cluster,
+    remove_cluster,
     start_cluster,
 )
 from modelservice_harness.workshop import Workshop
@@ -79,8 +80,7 @@ def site(workshop: Workshop, work: Path) -> Iterator[Site]:
     try:
         yield _started(workshop, provisioned, work)
     finally:
-        local.down()
-        (workshop.layout.image_maps / f"{NAME}.json").unlink(missing_ok=True)
+        remove_cluster(workshop, local)
         workshop.console.say(f"cluster {NAME}: gone")
 
 

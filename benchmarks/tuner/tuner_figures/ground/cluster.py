@@ -11,7 +11,13 @@ from modelservice_harness.commands import CLUSTER_WANTED, prepare
 from modelservice_harness.images import ImageNames
 from modelservice_harness.local import LocalCluster
 from modelservice_harness.manifests import storage
-from modelservice_harness.running import Size, image_names, local_cluster, start_cluster
+from modelservice_harness.running import (
+    Size,
+    image_names,
+    local_cluster,
+    remove_cluster,
+    start_cluster,
+)
 from modelservice_harness.workshop import Workshop
 
 NAME = "bench-tuner"
@@ -62,8 +68,7 @@ class Ground:
     def down(self) -> None:
         """Gone, if it was started."""
         if self._local is not None:
-            self._local.down()
-            (self.workshop.layout.image_maps / f"{NAME}.json").unlink(missing_ok=True)
+            remove_cluster(self.workshop, self._local)
             self.workshop.console.say(f"cluster {NAME}: gone")
 
 
