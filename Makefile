@@ -30,7 +30,7 @@ test-quick: ## Unit, contract and golden tests only
 
 .PHONY: test-cluster
 test-cluster: ## The tests on the local cluster only
-	@$(HARNESS) test cluster $(if $(ARGS),--pytest $(ARGS))
+	@$(HARNESS) test cluster rights $(if $(ARGS),--pytest $(ARGS))
 
 .PHONY: lint
 lint: ## ruff, mypy, import rules, gofmt, go vet, helm lint

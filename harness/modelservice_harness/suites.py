@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,9 @@ class Suite:
     """One run of pytest.
 
     ``cluster``: the tests start local clusters with the image map. ``workers``: processes side by
-    side, where no test shares anything with another or expects a certain speed.
+    side, where no test expects a certain speed; those of one file stay together and files start in
+    their order if ``by_file``, else no test shares anything with another. ``whole``: judges what
+    all tests before have done, so it is left out where only some were asked for.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Suite:
     folders: tuple[str, ...]
     cluster: bool = False
     workers: int = 1
+    by_file: bool = False
+    whole: bool = False
 
 
 SUITES = (
@@ -56,10 +61,20 @@ SUITES = (
         folders=("tests/serving", "tests/tuner"),
         workers=2,
     ),
-    Suite(name="cluster", environment="dev", folders=("tests/cluster",), cluster=True),
+    Suite(
+        name="cluster",
+        environment="dev",
+        folders=("tests/cluster",),
+        cluster=True,
+        workers=2,
+        by_file=True,
+    ),
+    Suite(name="rights", environment="dev", folders=("tests/rights",), whole=True),
 )
 #: In the order in which they run: what fails fast comes first.
-SUITE_NAMES = ("quick", GO_SUITE, "keras", "serving", "builder", "cluster")
+SUITE_NAMES = ("quick", GO_SUITE, "keras", "serving", "builder", "cluster", "rights")
+#: Subfolder of the logs: what the operator of each cluster was granted and has asked for.
+RIGHTS_FOLDER = "rights"
 #: What the pods of the local cluster are made of.
 CLUSTER_ENVIRONMENTS = ("operator", "serving", "builder", "builder-keras", "s3server", "client")
 
@@ -104,6 +119,11 @@ def _run_one(
     if name == GO_SUITE:
         return _run_go(workshop, provisioned)
     suite = next(suite for suite in SUITES if suite.name == name)
+    if suite.whole and extra:
+        workshop.console.raw("left out: it judges what all tests did, and only some were run")
+        return Totals()
+    if suite.cluster:
+        shutil.rmtree(workshop.layout.logs / RIGHTS_FOLDER, ignore_errors=True)
     return _run_pytest(workshop, provisioned, suite, extra)
 
 
@@ -115,8 +135,7 @@ def _run_pytest(
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     python = provisioned.environments[suite.environment] / "bin" / "python"
-    side_by_side = ["-n", str(suite.workers), "--dist", "worksteal"] if suite.workers > 1 else []
-    options = [f"--junitxml={report}", *side_by_side, *extra]
+    options = [f"--junitxml={report}", *_side_by_side(suite), *extra]
     command = [str(python), "-m", "pytest", *folders, *options]
     done = subprocess.run(
         command,
@@ -129,6 +148,14 @@ def _run_pytest(
         # pytest ended badly without a failed test: nothing collected, or an internal error.
         return totals + Totals(failed=1)
     return totals
+
+
+def _side_by_side(suite: Suite) -> list[str]:
+    """The options of pytest-xdist."""
+    if suite.workers == 1:
+        return []
+    shared = ["--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", str(suite.workers), *(shared if suite.by_file else ["--dist", "worksteal"])]
 
 
 def pytest_environ(workshop: Workshop, provisioned: Provisioned) -> dict[str, str]:

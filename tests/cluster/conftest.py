@@ -1,7 +1,8 @@
 """Fixtures of the tests on a real Kubernetes.
 
-One local cluster for the whole session (two nodes with four GPUs each), with Prometheus and
-the operator, installed by Helm as a pod; one fresh namespace per test, which enforces the Pod
+One local cluster per process of the session (two nodes with four GPUs each), with Prometheus and
+the operator, installed by Helm as a pod; the tests of one file run in one process, two files side
+by side, the longest first. One fresh namespace per test, which enforces the Pod
 Security Standard ``restricted`` and has the claim ``models``. A failed test shows the objects,
 events and logs of its namespace and of the operator.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +21,7 @@ from typing import Any
 
 import kubernetes
 import pytest
+from operator_rights import rights
 
 from modelservice_harness import access as harness_access
 from modelservice_harness import testing
@@ -45,10 +48,21 @@ from modelservice_harness.running import (
     remove_cluster,
     start_cluster,
 )
-from modelservice_harness.suites import wanted_for
+from modelservice_harness.suites import RIGHTS_FOLDER, wanted_for
 from modelservice_harness.upload import upload
 from modelservice_harness.workshop import Workshop
 
+#: The longest first, so that two processes end at about the same time; the others after them.
+LONGEST = (
+    "test_spine.py",
+    "test_demo_elsewhere.py",
+    "test_retuning.py",
+    "test_examples.py",
+    "test_bad_services.py",
+    "test_s3_store.py",
+    "test_sharing.py",
+    "test_shared_build_job.py",
+)
 #: A cluster test may wait for pods; one that hangs is cut off after this.
 TIMEOUT_SECONDS = 900
 _NUMBERS = itertools.count(1)
@@ -71,7 +85,8 @@ TINY_FILES = {"tiny.py": TINY_MODEL}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs the cluster, and more time than a unit test."""
+    """Everything here needs the cluster, more time than a unit test, and long files go first."""
+    items.sort(key=lambda item: _place(item.path.name))
     here = Path(__file__).parent
     for item in items:
         if here not in item.path.parents:
@@ -79,6 +94,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.cluster)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
+
+def _place(file: str) -> int:
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -163,13 +182,20 @@ def spare_cluster(bare_cluster: ClusterSession) -> Iterator[LocalCluster]:
 
 
 @pytest.fixture(scope="session")
-def cluster(bare_cluster: ClusterSession) -> ClusterSession:
-    """The local cluster with Prometheus and the operator, both ready."""
+def cluster(bare_cluster: ClusterSession) -> Iterator[ClusterSession]:
+    """The local cluster with Prometheus and the operator, both ready.
+
+    Leaves what the operator has asked for where the tests of its rights read it.
+    """
     bare_cluster.install()
     wait_for_deployment(
         bare_cluster.access, prometheus_manifests.NAME, prometheus_manifests.NAMESPACE
     )
-    return bare_cluster
+    yield bare_cluster
+    folder = bare_cluster.workshop.layout.logs / RIGHTS_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    found = rights(bare_cluster.access, bare_cluster.local)
+    (folder / f"{bare_cluster.local.name}.json").write_text(json.dumps(found, indent=1))
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from modelservice_harness.__main__ import parser
-from modelservice_harness.commands import CLUSTER_WANTED, UP_WANTED
+from modelservice_harness.commands import CLUSTER_WANTED, UP_WANTED, open_workshop
+from modelservice_harness.junit import Totals
 from modelservice_harness.layout import layout_of
-from modelservice_harness.suites import SUITE_NAMES, SUITES, wanted_for
+from modelservice_harness.provision import Provisioned
+from modelservice_harness.suites import SUITE_NAMES, SUITES, run_suites, wanted_for
 
 
 def test_no_suite_means_all_of_them() -> None:
@@ -58,6 +61,14 @@ def test_every_folder_of_tests_belongs_to_one_suite() -> None:
     folders = {f"tests/{path.relative_to(tests).parts[0]}" for path in tests.rglob("test_*.py")}
     named = [folder for suite in SUITES for folder in suite.folders]
     assert sorted(named) == sorted(folders)
+
+
+def test_what_judges_all_tests_runs_last_and_never_after_some_of_them() -> None:
+    whole = [suite for suite in SUITES if suite.whole]
+    assert [suite.name for suite in whole] == [SUITE_NAMES[-1]]
+    workshop = open_workshop(dict(os.environ))
+    provisioned = Provisioned(uv=Path("uv"), environments={}, localcluster=None)
+    assert run_suites(workshop, provisioned, ("rights",), ("-k", "x")) == Totals()
 
 
 def test_the_cluster_has_an_image_for_each_kind_of_source() -> None:
