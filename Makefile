@@ -45,7 +45,7 @@ bench-optimizer: ## Measure the figures of the builder (ARGS: O1 … O4, --quick
 	@PYTHONPATH=harness:demo PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/optimizer/run.py $(ARGS)
 
 .PHONY: bench-tuner
-bench-tuner: ## Measure the figures of the tuner (ARGS: T1 … T6, --model, --modes, --quick) for docs/tuner.md
+bench-tuner: ## Measure the figures of the tuner (ARGS: T1 … T7, --model, --modes, --quick) for docs/tuner.md
 	@PYTHONPATH=harness:demo:runtime PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/tuner/run.py $(ARGS)
 
 .PHONY: bench-autoscaling

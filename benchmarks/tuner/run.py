@@ -5,10 +5,11 @@
 T1 what a search finds and costs, beside Model Analyzer in all its modes or in some of them
 (``--modes quick,optuna``); T2 what a pick carries at random arrivals; T3 retuning without loss;
 T3.operator the same through the operator; T4 the simulation beside the server; T5 the memory plan;
-T6 capacity behind a Service. T1 to T5 model by model (``--model digits``), T3.operator and T6 on a
-local cluster, the same one where both are measured. What is not measured keeps its earlier rows and
-dates. It can be stopped and run again: searches that ended are kept in the work folder. ``--quick``
-does a tenth of it, to see that everything runs, and writes neither file.
+T6 capacity behind a Service; T7 what a limit on waiting costs. T1 to T5 model by model (``--model
+digits``), T3.operator, T6 and T7 on a local cluster, the same one where all are measured. What is
+not measured keeps its earlier rows and dates. It can be stopped and run again: searches that ended
+are kept in the work folder. ``--quick`` does a tenth of it, to see that everything runs, and writes
+neither file.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tuner_figures.bench import ANALYZER, SERVING, Bench
 from tuner_figures.capacity import measuring as capacity
 from tuner_figures.fidelity import measuring as fidelity
 from tuner_figures.ground.cluster import Ground, ground
+from tuner_figures.limits import measuring as limits
 from tuner_figures.memory import measuring as memory
 from tuner_figures.operated import measuring as operated
 from tuner_figures.peers.modes import MODES, QUICK, Mode, named
@@ -56,11 +58,12 @@ FIGURES: Mapping[str, Callable[[Bench], Iterator[Figures]]] = {
     "T4": fidelity.measure,
     "T5": memory.measure,
     "T6": capacity.measure,
+    "T7": limits.measure,
 }
 #: What suits each in about a quarter of an hour, but T1, whose peers take longer; T4 and T5 do each
 #: of many configurations once.
 REPEATS: Mapping[str, int] = {
-    "T1": 1, "T2": 1, "T3": 2, "T3.operator": 5, "T4": 1, "T5": 1, "T6": 2,
+    "T1": 1, "T2": 1, "T3": 2, "T3.operator": 5, "T4": 1, "T5": 1, "T6": 2, "T7": 2,
 }  # fmt: skip
 #: Whose picks T2 measures beside ours where nothing is said.
 CARRIED = (QUICK,)

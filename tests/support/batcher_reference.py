@@ -9,6 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+#: Seconds after which a batcher that nobody wakes looks by itself.
+LOOKS_ITSELF = 0.5
+
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
@@ -58,6 +61,9 @@ class Batcher:
     """Instances and the queue before them. ``duration``: of an execution.
 
     ``padded``: requests of different lengths may be one batch. ``longer``: by length.
+    ``luck``: of each execution, in turn; below ``overlooks`` the batcher sleeps on when an instance
+    gets free for a request that waits: until another one comes, another instance gets free, or half
+    a second has passed.
     """
 
     instances: int
@@ -68,8 +74,12 @@ class Batcher:
     gap: float = 0.0
     padded: bool = False
     longer: Longer = lambda _length, _rows: 1.0
+    overlooks: float = 0.0
+    luck: Sequence[float] = (1.0,)
     done: list[Executed] = field(default_factory=list)
     _waiting: list[Asked] = field(default_factory=list)
+    _coming: list[Asked] = field(default_factory=list)
+    _overlooked: set[int] = field(default_factory=set)
     _idle_from: list[float] = field(default_factory=list)
     _running: list[Executed] = field(default_factory=list)
 
@@ -77,7 +87,7 @@ class Batcher:
         """Each request is sent at its time."""
         for request in requests:
             request.queued = request.sent
-        coming = list(requests)
+        self._coming = coming = list(requests)
         self._idle_from = [0.0] * self.instances
         now = 0.0
         while coming or self._waiting:
@@ -139,6 +149,9 @@ class Batcher:
         batch, closed = self._front_of_the_queue()
         if not batch:
             return None
+        first = min(idle, key=lambda place: self._idle_from[place])
+        if self._sleeps(first, now):
+            return None
         if not closed and now < self._oldest() + self.delay:
             return None
         rows = sum(request.rows for request in batch)
@@ -148,10 +161,21 @@ class Batcher:
         for request in batch:
             self._waiting.remove(request)
             request.latency = execution.finish - request.sent
-        self._idle_from[idle[0]] = execution.finish + self.gap * rows
+        self._idle_from[first] = execution.finish + self.gap * rows
         self._running.append(execution)
         self.done.append(execution)
         return execution
+
+    def _sleeps(self, place: int, now: float) -> bool:
+        """Whether the batcher has not seen yet that an instance got free while requests waited."""
+        free, number = self._idle_from[place], len(self.done)
+        if self._oldest() < free and self.luck[number % len(self.luck)] < self.overlooks:
+            self._overlooked.add(number)
+        if number not in self._overlooked:
+            return False
+        came = [one.queued for one in [*self._waiting, *self._coming] if one.queued > free]
+        others = [moment for moment in self._idle_from if moment > free]
+        return now < min([free + LOOKS_ITSELF, *came, *others])
 
     def _reject(self, now: float) -> None:
         for request in [one for one in self._waiting if now - one.queued > self.timeout]:
@@ -180,5 +204,6 @@ class Batcher:
         moments = moments + list(self._idle_from)
         if self._waiting:
             moments.append(self._oldest() + self.delay)
+            moments += [moment + LOOKS_ITSELF for moment in self._idle_from]
         later = [moment for moment in moments if moment > now]
         return min(later) if later else now

@@ -161,6 +161,8 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
         "delay": delay,
         # Shorter than the delay it would be of no use; see knobs.decide.
         "timeout": delay + draw(st.sampled_from([0.0, 10 / SIXTEENTHS, math.inf])),
+        "overlooks": draw(st.sampled_from([0.0, 0.5, 1.0])),
+        "luck": draw(st.lists(st.sampled_from([0.25, 0.75]), min_size=1, max_size=5)),
         "clients": draw(st.integers(1, 8)),
         "think": draw(st.sampled_from([0, 0, 7])) / SIXTEENTHS,
         "length": draw(st.none() | st.lists(st.integers(0, 2), min_size=many, max_size=many)),
@@ -185,6 +187,8 @@ def reference(case: dict[str, Any]) -> Batcher:
         timeout=case["timeout"],
         gap=case["gap"],
         padded=case["padded"],
+        overlooks=case["overlooks"],
+        luck=case["luck"],
         longer=lambda length, _: LONGER[length] if case["length"] else 1.0,
     )
 
@@ -236,6 +240,8 @@ def by_open_kernel(kernel: Any, case: dict[str, Any]) -> tuple[list[float], list
         counts,
         *shared(case),
         case["timeout"],
+        case["overlooks"],
+        np.array(case["luck"]),
         latency,
         executions,
     )
@@ -295,7 +301,7 @@ def by_closed_kernel(kernel: Any, case: dict[str, Any]) -> list[float]:
 @settings(max_examples=200)
 @given(cases())
 def test_the_compiled_closed_loop_is_the_plain_one(case: dict[str, Any]) -> None:
-    batcher = reference({**case, "timeout": math.inf})
+    batcher = reference({**case, "timeout": math.inf, "overlooks": 0.0})
     lengths = case["length"] or [0]
     batcher.closed_loop(case["clients"], case["rows"], case["think"], ANSWERS, lengths)
     expected = [

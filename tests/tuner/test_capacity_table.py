@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from modelservice_runtime.tuner.simulation.capacity import (
     answered_share,
     capacity_table,
     carried,
+    longest_wait,
     packed,
-    queue_timeout,
     throughput,
 )
 from modelservice_runtime.tuner.simulation.outcomes import Batching
@@ -98,7 +99,7 @@ def test_with_a_queue_time_out_many_are_answered_in_time_even_under_twice_the_lo
     """Half of them at best; without it each waits behind those that come too late anyway."""
     table = [
         answered_share(SERVICE, Batching(instances=1, max_batch=8, timeout=t), SINGLE, GOAL)
-        for t in (math.inf, queue_timeout(GOAL.seconds, SERVICE, 8))
+        for t in (math.inf, longest_wait(GOAL.seconds, SERVICE, ONE))
     ]
     without, with_one = (rows[-1][0] for rows in table)
     assert without < 0.05
@@ -127,8 +128,29 @@ def test_a_share_beyond_all_is_all() -> None:
 
 def test_whoever_waits_as_long_as_the_queue_s_time_out_is_answered_just_in_time() -> None:
     service = ServiceTime(batches=(1, 8), seconds=(0.080, 0.220), overhead=0.02)
-    assert queue_timeout(0.5, service, 8) == pytest.approx(0.26)
-    assert 0 < queue_timeout(0.1, service, 8) < 1e-5
+    assert longest_wait(0.5, service, ONE) == pytest.approx(0.26)
+    assert 0 < longest_wait(0.1, service, ONE) < 1e-5
+
+
+def test_whoever_waits_for_others_is_not_refused_for_it() -> None:
+    service = ServiceTime(batches=(1, 8), seconds=(0.080, 0.220))
+    assert longest_wait(0.5, service, replace(ONE, delay=0.2)) == pytest.approx(0.4)
+
+
+def test_with_a_limit_on_waiting_a_few_are_lost_at_light_loads_of_one_instance_not_of_two() -> None:
+    """As measured on a real Triton (benchmarks/tuner, T7)."""
+    limited = ONE.limited(0.28)
+    shares = [
+        1 - answered_share(SERVICE, each, SINGLE, GOAL, steps=(0.1,))[0][0]
+        for each in (ONE, limited, replace(limited, instances=2))
+    ]
+    assert shares[0] < 0.001
+    assert 0.005 < shares[1] < 0.04
+    assert shares[2] < 0.005
+
+
+def test_without_a_limit_nothing_is_overlooked() -> None:
+    assert ONE.limited(math.inf) == ONE
 
 
 def test_what_may_be_late_follows_from_the_percentile() -> None:

@@ -87,6 +87,12 @@ def test_whoever_would_come_too_late_is_refused() -> None:
     assert named(FOUND)["queue time-out"].value == "38 ms, REJECT"
 
 
+def test_what_a_limit_on_waiting_costs_at_light_load_is_told() -> None:
+    costly = replace(FOUND, chosen=replace(FOUND.chosen, overlooked=0.0123))
+    assert named(costly)["queue time-out"].why.endswith("at light load 1.2% are refused or late")
+    assert "overlooks" not in named(FOUND)["queue time-out"].why
+
+
 def test_nobody_is_refused_for_waiting_as_long_as_the_delay_makes_him() -> None:
     """Triton would refuse every request of a batch that waits for more."""
     slow = candidate(setting(8, delay=9_000), latency_ms=14.0)

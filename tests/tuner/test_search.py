@@ -43,6 +43,29 @@ def test_of_what_is_as_good_the_smaller_batch_is_taken_then_fewer_instances_then
     ]
 
 
+def test_of_what_is_as_good_one_that_loses_requests_at_light_loads_is_behind() -> None:
+    hopes = [
+        candidate(setting(4, 1), 100, overlooked=0.02),
+        candidate(setting(4, 2), 99, overlooked=0.001),
+        candidate(setting(8, 2), 110, overlooked=0.02),
+    ]
+    assert [item.setting for item in ranked(hopes, ASKED)] == [
+        setting(8, 2),
+        setting(4, 2),
+        setting(4, 1),
+    ]
+
+
+def test_what_is_lost_at_light_loads_is_known_of_what_was_looked_at_closely() -> None:
+    """A goal of a few executions; of clients that wait for answers nothing is asked."""
+    strict = question(25.0, max_batch=8)
+    assert simulate(setting(4), SERVICE, strict, fits, few=True).overlooked == 0.0
+    one = simulate(setting(4), SERVICE, strict, fits).overlooked
+    two = simulate(setting(4, 2), SERVICE, strict, fits).overlooked
+    assert one > 2 * two
+    assert one > 0.003
+
+
 def test_what_keeps_the_goal_at_no_rate_is_behind_all_that_do() -> None:
     order = ranked([candidate(setting(1), 0.0), candidate(setting(16), 1.0)], ASKED)
     assert [item.rows_per_second for item in order] == [1.0, 0.0]

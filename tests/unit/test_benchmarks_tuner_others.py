@@ -1,4 +1,4 @@
-"""T3 to T6: clients' tales, the simulation, the memory plan, and capacity behind a Service."""
+"""T3 to T7: clients' tales, the simulation, the memory plan, capacity, limits on waiting."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ from tuner_figures.fidelity.findings import CALIBRATED, ITSELF, RAW, Compared, S
 from tuner_figures.ground import answers  # noqa: E402
 from tuner_figures.ground.answers import Answer, Answers  # noqa: E402
 from tuner_figures.ground.inside import asking  # noqa: E402
+from tuner_figures.limits import findings as limits  # noqa: E402
+from tuner_figures.limits import section as limits_section  # noqa: E402
+from tuner_figures.limits.findings import Loaded  # noqa: E402
 from tuner_figures.loads.windows import MOST_SECONDS, seconds_for  # noqa: E402
 from tuner_figures.memory import family  # noqa: E402
 from tuner_figures.memory import findings as memory  # noqa: E402
@@ -335,3 +338,30 @@ def test_replicas_with_another_setting_are_other_pods() -> None:
     assert "max_batch_size: 8" in other[0]["data"]["config.pbtxt"]
     labels = one[1]["spec"]["template"]["metadata"]["labels"]
     assert one[2]["spec"]["selector"].items() <= labels.items()
+
+
+def loaded(late: int, *, limited: bool, simulated: float) -> Loaded:
+    return Loaded(
+        rate=15.0, instances=1, limited=limited, requests=1000, late=late, typical_ms=25.0,
+        simulated=simulated,
+    )  # fmt: skip
+
+
+def test_what_a_limit_on_waiting_costs_stands_beside_what_was_simulated() -> None:
+    runs = [
+        loaded(0, limited=False, simulated=0.0),
+        loaded(12, limited=True, simulated=0.015),
+        loaded(14, limited=True, simulated=0.015),
+    ]
+    found = limits.figures(runs)
+    assert targets(found) == {"T7.off": pytest.approx(0.2)}
+    lines = limits_section.lines(Document(rows=found.rows))
+    name = "| 1 instance, 15 requests/s, with a limit | 1.3 % (1.2 to 1.4) | 1.5 % |"
+    assert any(line.startswith(name) for line in lines)
+    assert limits_section.lines(Document()) == []
+
+
+def test_a_limit_on_waiting_is_a_queue_policy_and_none_is_none() -> None:
+    limited = manifests.Served(batch=4, timeout_us=64_000).config()
+    assert "timeout_action: REJECT default_timeout_microseconds: 64000" in limited
+    assert "policy" not in manifests.Served(batch=4).config()

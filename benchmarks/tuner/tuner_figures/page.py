@@ -7,6 +7,7 @@ from bench_figures.document import Document
 
 from .capacity import section as capacity
 from .fidelity import section as fidelity
+from .limits import section as limits
 from .memory import section as memory
 from .operated import section as operated
 from .rates import section as rates
@@ -26,7 +27,7 @@ _NONE = "## Figures\n\nNothing was measured yet: `make bench-tuner`."
 #: One for each figure, in the page's order: its lines, none while it was not measured.
 _SECTIONS = (
     search.lines, rates.lines, retune.lines, operated.lines, fidelity.lines, memory.lines,
-    capacity.lines,
+    capacity.lines, limits.lines,
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ def answered_shares(tuned: Tuned, decided: Decided) -> Shares:
     """Simulated, under the declared traffic: what the profile and the report show."""
     candidate, question = tuned.capacity.candidate, tuned.question
     timeout = decided.queue_timeout_microseconds / 1e6 or math.inf
-    batching = batching_of(candidate.setting, timeout)
+    batching = batching_of(candidate.setting).limited(timeout)
     given = candidate.service, batching, question.source, question.goal
     if question.clients:
         return concurrency.answered_share(*given, question.clients)

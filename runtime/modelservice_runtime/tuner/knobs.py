@@ -10,14 +10,16 @@ from modelservice_runtime.contract.model_config import TENSORRT_BACKEND, warmup_
 from .figures import figure
 from .memory_plan import MIB
 from .outcome import Tuned
-from .search import Candidate
+from .search import Candidate, batching_of
 from .settings import Setting
-from .simulation.capacity import queue_timeout
+from .simulation.capacity import longest_wait
 
 #: A hit is worth less than what looking for it costs below this time of a lone row.
 LEAST_CACHED_MS = 0.5
 #: Repeated requests below this share do not pay for the memory.
 LEAST_REPEATED_PERCENT = 5.0
+#: Of the requests that Triton overlooks, a share below this is not told.
+LEAST_TOLD = 0.001
 #: So many answers are kept.
 CACHED_ANSWERS = 10_000
 #: What the cache adds to each answer, and its least size (Triton refuses less).
@@ -63,10 +65,7 @@ class Decided:
 def decide(tuned: Tuned, place: Place) -> Decided:
     """From the measured setting and the declared traffic."""
     goal = tuned.question.goal.seconds
-    service, setting = tuned.chosen.service, tuned.chosen.setting
-    timeout = queue_timeout(goal, service, setting.max_batch_size) if tuned.met else 0.0
-    # Triton refuses whoever waits for others longer than that, too; and it may wake late.
-    timeout = max(timeout, 2 * setting.queue_delay_microseconds / 1e6)
+    timeout = longest_wait(goal, tuned.chosen.service, batching_of(tuned.chosen.setting))
     return Decided(
         queue_timeout_microseconds=max(1, int(timeout * 1e6)) if tuned.met else 0,
         response_cache_bytes=_cache_bytes(tuned, place),
@@ -187,6 +186,9 @@ def _queue(tuned: Tuned, decided: Decided) -> tuple[Knob, ...]:
             why = "with all clients some wait too long: they are answered late, and none is refused"
         return (Knob(name="queue time-out", value="none", why=why),)
     why = "whoever has waited longer would be answered too late: the goal less a full batch"
+    if (share := tuned.chosen.overlooked) >= LEAST_TOLD:
+        why += f"; with a limit Triton now and then overlooks who waits: at light load {share:.1%}"
+        why += " are refused or late"
     value = f"{decided.queue_timeout_microseconds / 1000:g} ms, REJECT"
     return (Knob(name="queue time-out", value=value, why=why),)
 

@@ -3,8 +3,9 @@
 The rule: the setting that carries most rows a second within the goal; of a closed loop, one that
 keeps the goal with all clients before any that does with fewer. Where a rate is expected of the
 service, the one that serves it with the fewest replicas, and of those the one with the least
-memory. Settings within 3 % of the best are as good: the smaller batch, the fewer instances and the
-shorter delay are taken.
+memory. Settings within 3 % of the best are as good: those that keep the goal at light loads too,
+though a limit on waiting makes Triton overlook requests, then the smaller batch, the fewer
+instances and the shorter delay are taken.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 
 from .question import Question
 from .settings import Option, Setting, batch_sizes, delays_microseconds
-from .simulation.capacity import carried, throughput
+from .simulation.capacity import carried, longest_wait, throughput
 from .simulation.concurrency import ANSWERS, FEW_ANSWERS, most_clients
-from .simulation.outcomes import Batching, Outcome
+from .simulation.outcomes import Batching, Outcome, open_loop
 from .simulation.service_time import ServiceTime
 
 #: Differences below this are not worth a larger batch.
@@ -25,6 +26,8 @@ NOISE_SHARE = 0.03
 #: For a first look at all settings; the best of them are looked at again with more.
 FEW_REQUESTS, FEW_STEPS = 4_000, 7
 LOOKED_AT_AGAIN = 24
+#: Shares of what full batches give at which an instance is often, and the queue seldom, busy.
+LIGHT_LOADS = (0.02, 0.05, 0.1, 0.2)
 #: What is measured: so many, of those within this share of the best.
 FINALISTS = 3
 NEAR_SHARE = 0.15
@@ -38,6 +41,8 @@ class Candidate:
     ``latency_ms``: at the goal's percentile at that rate. ``throughput``: with full batches.
     ``clients``: of a closed loop, the most (of those asked for) that keep the goal; that is the
     rate then. ``memory_bytes``: predicted; ``misfit``: why it may not be applied, or empty.
+    ``overlooked``: with the limit on waiting, the largest share that misses the goal at light
+    loads; 0 where it was not looked at.
     """
 
     setting: Setting
@@ -48,19 +53,19 @@ class Candidate:
     clients: int = 0
     memory_bytes: int = 0
     misfit: str = ""
+    overlooked: float = 0.0
 
 
 #: Predicted bytes of a setting, and why it does not fit (empty: it does).
 Memory = Callable[[Setting], tuple[int, str]]
 
 
-def batching_of(setting: Setting, timeout: float = math.inf) -> Batching:
-    """The setting for the simulation."""
+def batching_of(setting: Setting) -> Batching:
+    """The setting for the simulation; nothing is refused."""
     return Batching(
         instances=setting.option.instances,
         max_batch=setting.max_batch_size,
         delay=setting.queue_delay_microseconds / 1e6,
-        timeout=timeout,
     )
 
 
@@ -116,7 +121,24 @@ def simulate(
         clients=clients,
         memory_bytes=bytes_,
         misfit=misfit,
+        overlooked=0.0 if few or question.clients else overlooked(service, batching, question),
     )
+
+
+def overlooked(service: ServiceTime, batching: Batching, question: Question) -> float:
+    """The largest share of requests that miss the goal at light loads.
+
+    Nobody waits long there but by what Triton overlooks where there is a limit on waiting.
+    """
+    limited = batching.limited(longest_wait(question.goal.seconds, service, batching))
+    full = throughput(service, batching)
+    if question.source.most_rows > batching.max_batch:
+        return 0.0
+    outcomes = [
+        open_loop(service, limited, question.source.at(load * full, FEW_REQUESTS))
+        for load in LIGHT_LOADS
+    ]
+    return max(outcome.violations(question.goal.seconds) for outcome in outcomes)
 
 
 def _carried(
@@ -147,7 +169,7 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
     while left:
         best = left[0]
         same = [item for item in left if _as_good(item, best, question)] if not wanted else [best]
-        same = sorted(same, key=_size)
+        same = sorted(same, key=lambda item: (_is_overlooked(item, question), *_size(item)))
         order += same
         known = {id(item) for item in same}
         left = [item for item in left if id(item) not in known]
@@ -158,6 +180,11 @@ def _as_good(item: Candidate, best: Candidate, question: Question) -> bool:
     fits = bool(item.misfit) == bool(best.misfit)
     keeps = (item.clients < question.clients) == (best.clients < question.clients)
     return fits and keeps and item.rows_per_second >= best.rows_per_second * (1 - NOISE_SHARE)
+
+
+def _is_overlooked(item: Candidate, question: Question) -> bool:
+    """Whether it misses the goal at light loads."""
+    return item.overlooked > question.goal.violations
 
 
 def _size(item: Candidate) -> tuple[float, ...]:

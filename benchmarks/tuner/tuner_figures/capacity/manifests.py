@@ -18,7 +18,7 @@ max_batch_size: {batch}
 input {{ name: "x" data_type: TYPE_FP32 dims: [1] }}
 output {{ name: "y" data_type: TYPE_FP32 dims: [1] }}
 instance_group {{ count: {instances} kind: KIND_CPU }}
-dynamic_batching {{ max_queue_delay_microseconds: {delay_us} }}
+dynamic_batching {{ max_queue_delay_microseconds: {delay_us} {policy} }}
 parameters {{ key: "base_ms" value {{ string_value: "{base_ms}" }} }}
 parameters {{ key: "row_ms" value {{ string_value: "{row_ms}" }} }}
 """
@@ -26,18 +26,28 @@ parameters {{ key: "row_ms" value {{ string_value: "{row_ms}" }} }}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What the tuner searches here: threads say nothing to a model that waits."""
+    """What the tuner searches here: threads say nothing to a model that waits.
+
+    ``timeout_us``: whoever has waited longer is refused; 0 for no limit.
+    """
 
     batch: int
     instances: int = 1
     delay_us: int = 0
+    timeout_us: int = 0
 
     def config(self) -> str:
         """``config.pbtxt``."""
         return _CONFIG.format(
             model=MODEL, batch=self.batch, instances=self.instances, delay_us=self.delay_us,
-            base_ms=BASE_MS, row_ms=ROW_MS,
+            base_ms=BASE_MS, row_ms=ROW_MS, policy=self._policy(),
         )  # fmt: skip
+
+    def _policy(self) -> str:
+        if self.timeout_us == 0:
+            return ""
+        limit = f"default_timeout_microseconds: {self.timeout_us}"
+        return f"default_queue_policy {{ timeout_action: REJECT {limit} }}"
 
 
 def tritons(image: str, user: int, program: str, served: Served, replicas: int) -> list[Object]:

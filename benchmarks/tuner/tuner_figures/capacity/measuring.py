@@ -31,7 +31,8 @@ _FIRST = Served(batch=MOST_BATCH)
 _PROGRAM = Path(__file__).parent / "inside" / "waiting_model.py"
 _READY_SECONDS, _TUNING_SECONDS, _WORD_SECONDS = 180.0, 900.0, 60.0
 _RESULT = "/tmp/tuned.json"  # noqa: S108 - a path in the pod
-_ROW = {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}
+#: A request's only input.
+ROW = {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
@@ -44,7 +45,7 @@ def measure(bench: Bench) -> Iterator[Figures]:
         asking = AskingPod(access=access, namespace=NAMESPACE, folder=bench.work / "capacity")
         site = Site(bench=bench, asking=asking)
         site.serve(_FIRST, 1)
-        asking.start(bench.ground.images.client, [_ROW])
+        asking.start(bench.ground.images.client, [ROW])
         served, capacity = site.tuned()
         bench.say(f"  {served}: {capacity:.1f} rows/s for one replica, says the tuner")
         tried = []
@@ -106,7 +107,7 @@ class Site:
 
         Of several attempts the one in which the fewest requests went out late.
         """
-        question = Question(address=self._address(), model=MODEL, rate=factor * rows_per_second)
+        question = Question(address=self.address(), model=MODEL, rate=factor * rows_per_second)
         seconds = (QUICK_REQUESTS if self.bench.quick else REQUESTS) / question.rate
         found: list[Tried] = []
         while not found or (found[-1].behind > BEHIND_MOST and len(found) < ATTEMPTS):
@@ -126,8 +127,8 @@ class Site:
                 self.bench.say(f"  failed {count} times: {why}")
         return min(found, key=lambda item: item.behind)
 
-    def _address(self) -> str:
-        """Without the cluster's names: it needs none."""
+    def address(self) -> str:
+        """Of the Service, without the cluster's names: it needs none."""
         service = self.asking.access.get("service", TRITON, namespace=NAMESPACE) or {}
         return f"{service['spec']['clusterIP']}:{HTTP_PORT}"
 

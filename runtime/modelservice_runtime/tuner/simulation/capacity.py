@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -137,18 +137,18 @@ def packed(table: Sequence[Sequence[float]]) -> str:
     return base64.b64encode(values.tobytes()).decode()
 
 
-def queue_timeout(goal_seconds: float, service: ServiceTime, max_batch: int) -> float:
-    """How long a request may wait so that it can still be answered in time; at least 1 µs."""
-    return max(1e-6, goal_seconds - service.of(max_batch) - service.overhead)
+def longest_wait(goal_seconds: float, service: ServiceTime, batching: Batching) -> float:
+    """Seconds that a request may wait so that it can still be answered in time; at least 1 µs.
+
+    Triton refuses whoever waits for others longer than that, too, and it may wake late: at least
+    twice the queue delay.
+    """
+    left = goal_seconds - service.of(batching.max_batch) - service.overhead
+    return max(1e-6, left, 2 * batching.delay)
 
 
 def _pool(batching: Batching, replicas: int) -> Batching:
-    return Batching(
-        instances=batching.instances * replicas,
-        max_batch=batching.max_batch,
-        delay=batching.delay,
-        timeout=batching.timeout,
-    )
+    return replace(batching, instances=batching.instances * replicas)
 
 
 def allowed_violations(percentile: float) -> float:

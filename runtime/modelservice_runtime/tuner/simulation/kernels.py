@@ -7,7 +7,9 @@ the shortest; one line where nothing is said of lengths. ``executions``: likewis
 ``spread``: factors that stand for a time's distribution, drawn through ``draws`` (one number for
 each execution, reused in turn). ``contention[m]``: by how much an execution is slower that begins
 while m other instances execute. ``gap``: for each row of an execution, until the instance takes the
-next one. A rejected request has the latency infinity.
+next one. ``luck``: numbers of 0 to 1, one for each execution, reused in turn: below ``overlooks``
+the batcher sleeps on when an instance gets free for a request that waits, until something else
+wakes it. A rejected request has the latency infinity.
 Compiled code is kept in the folder that NUMBA_CACHE_DIR names.
 """
 
@@ -21,6 +23,9 @@ from collections.abc import Callable
 
 import numpy as np
 from numba import njit
+
+#: Seconds after which a batcher that nobody wakes looks by itself.
+LOOKS_ITSELF = 0.5
 
 
 def _open_loop(
@@ -38,6 +43,8 @@ def _open_loop(
     gap: float,
     delay: float,
     timeout: float,
+    overlooks: float,
+    luck: np.ndarray,
     latency: np.ndarray,
     executions: np.ndarray,
 ) -> float:
@@ -55,6 +62,7 @@ def _open_loop(
     executing = np.zeros(instances)
     executed = 0
     busy = 0.0
+    awake = 0.0
     while True:
         # The next one to be free, and the oldest request that waits for it.
         k = 0
@@ -67,18 +75,42 @@ def _open_loop(
                 oldest = min(oldest, arrival[order[level, heads[level]]])
         if oldest == np.inf:
             return busy
-        now = max(free[k], oldest)
+        now = max(free[k], oldest, awake)
+        # Whoever has waited too long goes, and again where the batcher sleeps on.
         rejected = False
-        for level in range(levels):
-            while heads[level] < counts[level]:
-                request = order[level, heads[level]]
-                if now - arrival[request] <= timeout:
-                    break
-                latency[request] = np.inf
-                heads[level] += 1
-                rejected = True
+        slept = False
+        overlooked = overlooks > 0 and oldest < free[k] and luck[executed % len(luck)] < overlooks
+        for again in range(2 if overlooked else 1):
+            if rejected:
+                break
+            if again:
+                slept = True
+                now = free[k] + LOOKS_ITSELF
+                for i in range(instances):
+                    if free[i] > free[k]:
+                        now = min(now, free[i])
+                for level in range(levels):
+                    place = heads[level]
+                    while place < counts[level] and arrival[order[level, place]] <= free[k]:
+                        place += 1
+                    if place < counts[level]:
+                        now = min(now, arrival[order[level, place]])
+                now = awake = max(now, awake)
+            for level in range(levels):
+                while heads[level] < counts[level]:
+                    request = order[level, heads[level]]
+                    if now - arrival[request] <= timeout:
+                        break
+                    latency[request] = np.inf
+                    heads[level] += 1
+                    rejected = True
         if rejected:
-            continue
+            oldest = np.inf
+            for level in range(levels):
+                if heads[level] < counts[level]:
+                    oldest = min(oldest, arrival[order[level, heads[level]]])
+            if not slept or oldest > now:
+                continue
         deadline = oldest + delay
         total = 0
         while True:
