@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tuning_values import question, setting, trial
+from tuning_values import candidate, fits, question, setting, trial
 
+from modelservice_runtime.tuner.confirming import LEAST_ROUNDS, Confirming
 from modelservice_runtime.tuner.parsing import Measurement
 from modelservice_runtime.tuner.simulation.arrivals import Requests
 from modelservice_runtime.tuner.simulation.loads import AtTimes
@@ -132,3 +134,23 @@ def test_violations_from_percentiles_alone_lie_between_them() -> None:
     assert measured.violations(15.0) == pytest.approx(0.3)
     assert measured.violations(40.0) == pytest.approx(0.005)
     assert measured.violations(1e-9) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("carried", "rounds", "decided"),
+    [
+        ((), 0, True),
+        ((100.0,), LEAST_ROUNDS, True),
+        ((100.0, 98.0), LEAST_ROUNDS - 1, False),
+        ((100.0, 98.0), LEAST_ROUNDS, True),
+        ((100.0, 92.0), LEAST_ROUNDS, False),
+    ],
+)
+def test_rounds_go_on_while_it_matters_which_setting_is_better(
+    *, carried: tuple[float, ...], rounds: int, decided: bool
+) -> None:
+    """Which of two that are as good is taken matters to nobody; what it carries is proven later."""
+    nowhere: Any = None
+    confirming = Confirming(bench=nowhere, question=question(), memory=fits)
+    hopes = [candidate(setting(4, place + 1), rows) for place, rows in enumerate(carried)]
+    assert confirming._decided(hopes, rounds) is decided

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,10 +98,29 @@ def test_a_replica_batches_and_refuses_as_the_rules_say(rate: float) -> None:
     assert service.violations == refused, "who is not refused is in time"
 
 
-def test_it_does_not_matter_in_how_many_steps_the_time_goes_by() -> None:
+def test_a_batcher_that_sleeps_on_is_woken_by_the_next_request_or_in_half_a_second() -> None:
+    """One row a batch, a second each: the second request finds the instance busy."""
+    model = ModelOf(base=0.0, each=1.0, batch=1, goal=9.0, overlooks=1.0)
+    never = one_replica([0.0, 0.9], model, 20.0).scrape()["t-1"]
+    assert never.waited == pytest.approx(0.1 + 0.5)
+    soon = one_replica([0.0, 0.9, 1.2], replace(model, batch=2, each=0.5, base=0.5), 20.0)
+    assert soon.scrape()["t-1"].waited == pytest.approx(0.3)
+
+
+def test_what_is_overlooked_too_long_is_refused() -> None:
+    model = ModelOf(base=0.0, each=1.0, batch=1, goal=1.3, overlooks=1.0)
+    counters = one_replica([0.0, 0.9], model, 20.0).scrape()["t-1"]
+    assert (counters.successes, counters.failures) == (1, 1)
+
+
+@pytest.mark.parametrize("overlooks", [0.0, 0.5])
+def test_it_does_not_matter_in_how_many_steps_the_time_goes_by(
+    overlooks: float,
+) -> None:
     times = arrivals(trace(50.0, 20), 4)
-    whole = one_replica(times.tolist(), MODEL, 40.0)
-    stepped = Service("t", MODEL, times, most=4, seed=1)
+    model = replace(MODEL, overlooks=overlooks, instances=2)
+    whole = one_replica(times.tolist(), model, 40.0)
+    stepped = Service("t", model, times, most=4, seed=1)
     stepped.add_ready(1)
     for at in np.arange(0.7, 40.1, 0.7):
         stepped.advance(float(at))

@@ -19,6 +19,7 @@ from modelservice_operator.load.cold_start import ColdStart
 from modelservice_operator.load.replicas import BalancerState
 from modelservice_runtime.contract.codec import decode
 from modelservice_runtime.contract.profile import Profile
+from modelservice_runtime.tuner.simulation.overlooking import OVERLOOKS
 
 from .answers import Answer
 from .recorded import Recorded
@@ -100,6 +101,7 @@ def model_of(profile: Profile, times: Times) -> ModelOf:
         start_p95=max(1.0, float(slow / middle)),
         slow_share=0.0,
         drain=float(np.median(times.drains)) if times.drains else 0.0,
+        overlooks=OVERLOOKS if profile.queue_timeout_microseconds else 0.0,
     )
 
 

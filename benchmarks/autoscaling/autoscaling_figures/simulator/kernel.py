@@ -2,11 +2,13 @@
 
 Arrays in, arrays changed; seconds everywhere. A replica r has ``instances`` that execute one batch
 each, and a queue of its own: a ring of arrival times. Rules as Triton has them: a free instance
-takes what waits, up to the largest batch; who has waited longer than the time-out is refused.
+takes what waits, up to the largest batch; who has waited longer than the time-out is refused. And
+as Triton does it where there is a time-out (docs/tuning.md): where ``luck`` is below ``overlooks``,
+a batcher sleeps on when an instance gets free for a request that waits, until ``awake``.
 """
 
 # One loop that the compiler sees whole; numba calls by position and finds the types itself.
-# ruff: noqa: C901, FBT001, PLR0917
+# ruff: noqa: ANN001, ANN202, C901, FBT001, PLR0912, PLR0917
 # mypy: ignore-errors
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+
+from modelservice_runtime.tuner.simulation.overlooking import LOOKS_ITSELF
 
 #: Columns of the counters of a replica; ``WAITED``: seconds that requests stood in its queue.
 SUCCESSES, FAILURES, LATE, WAITED = 0, 1, 2, 3
@@ -33,7 +37,39 @@ def _compiled(function: Function) -> Function:
 
 
 @_compiled
-def _work(r, until, queue, head, tail, free, flight, counters, speed, service, timeout, goal):  # noqa: ANN001, ANN202
+def _woken(r, k, queue, head, tail, free):
+    """When something wakes the batcher of replica ``r`` that slept on when ``k`` got free."""
+    room = queue.shape[1]
+    woken = free[r, k] + LOOKS_ITSELF
+    for i in range(free.shape[1]):
+        if free[r, i] > free[r, k]:
+            woken = min(woken, free[r, i])
+    place = head[r]
+    while place < tail[r] and queue[r, place % room] <= free[r, k]:
+        place += 1
+    if place < tail[r]:
+        woken = min(woken, queue[r, place % room])
+    return woken
+
+
+@_compiled
+def _work(
+    r,
+    until,
+    queue,
+    head,
+    tail,
+    free,
+    flight,
+    awake,
+    counters,
+    luck,
+    overlooks,
+    speed,
+    service,
+    timeout,
+    goal,
+):
     """Replica ``r`` takes batches that begin before ``until``, and hands out what is done."""
     room, largest = queue.shape[1], len(service) - 1
     while head[r] < tail[r]:
@@ -42,7 +78,7 @@ def _work(r, until, queue, head, tail, free, flight, counters, speed, service, t
             if free[r, i] < free[r, k]:
                 k = i
         oldest = queue[r, head[r] % room]
-        now = max(free[r, k], oldest)
+        now = max(free[r, k], oldest, awake[r])
         if now >= until:
             break
         if flight[r, k] > 0:
@@ -52,6 +88,16 @@ def _work(r, until, queue, head, tail, free, flight, counters, speed, service, t
             counters[r, FAILURES] += 1
             head[r] += 1
             continue
+        if oldest < free[r, k] and luck[(head[r] + r) % len(luck)] < overlooks:
+            now = max(now, _woken(r, k, queue, head, tail, free))
+            if now >= until:
+                break
+            awake[r] = now
+            while head[r] < tail[r] and now - queue[r, head[r] % room] > timeout:
+                counters[r, FAILURES] += 1
+                head[r] += 1
+            if head[r] == tail[r] or queue[r, head[r] % room] > now:
+                continue
         taken = 0
         while taken < largest and head[r] + taken < tail[r]:
             if queue[r, (head[r] + taken) % room] > now:
@@ -73,7 +119,7 @@ def _work(r, until, queue, head, tail, free, flight, counters, speed, service, t
 
 
 @_compiled
-def _open(r, head, tail, flight):  # noqa: ANN001, ANN202
+def _open(r, head, tail, flight):
     """Requests that replica ``r`` has and has not answered."""
     found = tail[r] - head[r]
     for i in range(flight.shape[1]):
@@ -95,7 +141,10 @@ def advance(
     tail: np.ndarray,
     free: np.ndarray,
     flight: np.ndarray,
+    awake: np.ndarray,
     counters: np.ndarray,
+    luck: np.ndarray,
+    overlooks: float,
     live: np.ndarray,
     speed: np.ndarray,
     service: np.ndarray,
@@ -122,8 +171,8 @@ def advance(
             for step in range(many):
                 r = ready[(drawn + step) % many]
                 _work(
-                    r, arrival[number], queue, head, tail, free, flight, counters, speed,
-                    service, timeout, goal,
+                    r, arrival[number], queue, head, tail, free, flight, awake, counters, luck,
+                    overlooks, speed, service, timeout, goal,
                 )  # fmt: skip
                 opened = _open(r, head, tail, flight)
                 if opened < fewest:
@@ -135,7 +184,7 @@ def advance(
         tail[replica] += 1
     for place in range(len(live)):
         _work(
-            live[place], until, queue, head, tail, free, flight, counters, speed, service,
-            timeout, goal,
+            live[place], until, queue, head, tail, free, flight, awake, counters, luck, overlooks,
+            speed, service, timeout, goal,
         )  # fmt: skip
     return lost

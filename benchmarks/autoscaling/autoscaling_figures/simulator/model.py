@@ -13,7 +13,8 @@ class ModelOf:
     """``base``, ``each``: seconds of an execution and of each row in it. ``goal``: seconds.
 
     ``pooled``: each request goes to the replica with the fewest open ones, else to any by chance.
-    ``patient``: requests wait as long as it takes, as where no queue policy is set.
+    ``patient``: requests wait as long as it takes, as where no queue policy is set. ``overlooks``:
+    how often a batcher sleeps on when an instance gets free for a request that waits.
     ``start``: median seconds of a start, ``start_p95`` times that for one in twenty; ``slow_share``
     of them take ``SLOW_FACTOR`` times as long. ``drain``: seconds until a drained replica is gone:
     endpoints have to hear of it first.
@@ -31,6 +32,7 @@ class ModelOf:
     drain: float = 5.0
     pooled: bool = False
     patient: bool = False
+    overlooks: float = 0.0
 
     def table(self) -> np.ndarray:
         """Seconds by rows, 0 … batch."""

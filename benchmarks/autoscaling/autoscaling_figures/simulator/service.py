@@ -11,6 +11,8 @@ from .model import ModelOf, start_seconds
 
 #: Requests that wait at one replica; more are refused.
 QUEUE = 4096
+#: Random numbers, used in turn.
+LUCK = 4099
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class Service:
         self._tail = np.zeros(most, np.int64)
         self._free = np.zeros((most, model.instances))
         self._flight = np.zeros((most, model.instances), np.int64)
+        self._awake = np.zeros(most)
+        self._luck = np.random.default_rng([seed, 13]).random(LUCK)
         self._counters = np.zeros((most, COLUMNS))
         self._speed = np.ones(most)
         self._gone = np.zeros(COLUMNS)
@@ -164,7 +168,10 @@ class Service:
             self._tail,
             self._free,
             self._flight,
+            self._awake,
             self._counters,
+            self._luck,
+            self.model.overlooks,
             live,
             self._speed,
             self._table,

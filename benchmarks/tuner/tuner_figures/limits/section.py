@@ -15,7 +15,7 @@ One Triton, with the model that waits of T6 and a goal of four lone executions, 
 the limit on waiting that a tuning sets and without any. With one, a request that comes while all
 instances execute may be overlooked when they end: Triton's batcher sleeps on until the next request
 comes, and at light loads that is too late. *Simulated*: by the tuner's batcher, which overlooks one
-such moment in five.
+such moment in ten: a figure that comes from the first of these runs.
 """
 
 

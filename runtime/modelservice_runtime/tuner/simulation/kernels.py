@@ -24,8 +24,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-#: Seconds after which a batcher that nobody wakes looks by itself.
-LOOKS_ITSELF = 0.5
+from .overlooking import LOOKS_ITSELF
 
 
 def _open_loop(

@@ -9,13 +9,10 @@ import numpy as np
 
 from . import kernels
 from .arrivals import Requests
+from .overlooking import OVERLOOKS
 from .service_time import ServiceTime
 
-#: Where there is any queue policy, Triton (since 23.12) sends a batch only while it knows of an
-#: instance that waits. Its batcher hears of an execution's end just before the instance says so:
-#: where it looks too early it sleeps on, until the next request or for half a second. So often on
-#: a quiet machine, measured on 2.51 (benchmarks/tuner, T7), more where threads fight for cores.
-OVERLOOKS = 0.2
+#: Random numbers, used in turn.
 _LUCK, _LUCK_SEED = 4099, 11
 
 
