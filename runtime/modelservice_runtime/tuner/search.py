@@ -130,10 +130,10 @@ def overlooked(service: ServiceTime, batching: Batching, question: Question) -> 
 
     Nobody waits long there but by what Triton overlooks where there is a limit on waiting.
     """
-    limited = batching.limited(longest_wait(question.goal.seconds, service, batching))
-    full = throughput(service, batching)
     if question.source.most_rows > batching.max_batch:
         return 0.0
+    limited = batching.limited(longest_wait(question.goal.seconds, service, batching))
+    full = throughput(service, batching)
     outcomes = [
         open_loop(service, limited, question.source.at(load * full, FEW_REQUESTS))
         for load in LIGHT_LOADS

@@ -12,8 +12,8 @@ from .arrivals import Requests
 from .overlooking import OVERLOOKS
 from .service_time import ServiceTime
 
-#: Random numbers, used in turn.
-_LUCK, _LUCK_SEED = 4099, 11
+#: Random numbers from 0 to 1, used in turn.
+_LUCK = np.random.default_rng(11).random(4099)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def open_loop(service: ServiceTime, batching: Batching, requests: Requests) -> O
         batching.delay,
         batching.timeout,
         batching.overlooks,
-        np.random.default_rng(_LUCK_SEED).random(_LUCK),
+        _LUCK,
         latency,
         executions,
     )
