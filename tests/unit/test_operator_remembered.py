@@ -21,7 +21,7 @@ from modelservice_operator.api.service import Decision
 from modelservice_operator.fleet import ReplicaSeen, ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.cold_start import ColdStart
-from modelservice_operator.load.error_budget import ErrorBudget
+from modelservice_operator.load.error_budget import LEAST, MOST, ErrorBudget
 from modelservice_operator.load.forecast import ENOUGH, Rates, Shortfalls
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow, hold_seconds
@@ -103,12 +103,15 @@ def shorts(count: int, amount: float = 30.0) -> Shortfalls:
 
 
 def full_state() -> BalancerState:
-    """As large as it gets: 300 s of falling wishes, an hour of shortfalls, 64 pods."""
+    """As large as it gets: 300 s of falling wishes, an hour of shortfalls, 64 pods.
+
+    And forecasts of a lead time and the hold before it.
+    """
     return BalancerState(
         hold=HoldWindow(tuple((NOW_S - 5 * age, age + 1) for age in range(60, -1, -1))),
         shortfalls=replace(
             shorts(720, 123.456789),
-            made=tuple((NOW_S - 5.0 * age, 1234.5678, 2345.6789) for age in range(14, -1, -1)),
+            made=tuple((NOW_S - 5.0 * age, 1234.5678, 2345.6789) for age in range(74, -1, -1)),
         ),
         care=ErrorBudget(
             factor=1.2345,
@@ -174,7 +177,8 @@ def test_the_margin_is_kept_for_every_count_there_can_be() -> None:
         amounts = tuple((NOW_S, float(number)) for number in range(1, count + 1))
         state = BalancerState(shortfalls=Shortfalls(short=amounts))
         kept = restored(text_of(state, seen, NOW_S), seen, NOW_S).shortfalls
-        assert kept.margin(0.0) == state.shortfalls.margin(0.0), count
+        for care in (LEAST, 0.5, 1.0, 2.0, MOST):
+            assert kept.margin(0.0, care) == state.shortfalls.margin(0.0, care), (count, care)
 
 
 def test_it_is_small() -> None:

@@ -9,9 +9,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-#: Shortfalls are kept as so many of their quantiles. A multiple of ten, so that the one that the
-#: margin is made of is kept as it is.
-KEPT_SHORTFALLS = 60
+from .forecast import QUANTILES
+
 #: More wishes and forecasts than these (five minutes of rounds) are thinned, to the careful side.
 KEPT_STEPS = 64
 _DIGITS = 6
@@ -23,8 +22,8 @@ Row: TypeAlias = tuple[float, ...]
 
 
 def ranks(count: int) -> list[int]:
-    """Which of so many ordered values are kept, from 1 on: all, or evenly spread ones."""
-    kept = min(count, KEPT_SHORTFALLS)
+    """Which of so many ordered values are kept, from 1 on: all, or those that margins are of."""
+    kept = min(count, QUANTILES)
     return [-(-number * count // kept) for number in range(1, kept + 1)]
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 #: Of the requests that may miss the goal, the share that is planned with.
 PLANNED_SHARE = 0.4
-LEAST, MOST = 0.25, 6.0
+LEAST, MOST = 0.14, 8.0
 STEP_SECONDS, LONG_SECONDS = 60.0, 900.0
-UP, DOWN = 1.25, 0.99
+UP, DOWN = 1.25, 0.98
 #: A minute with fewer requests says nothing of shares.
 LEAST_REQUESTS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBudget:
-    """``factor``: of the forecast's margin. ``minutes``: 15 times (end, requests, violations)."""
+    """``factor``: the care to plan with. ``minutes``: 15 times (end, requests, violations)."""
 
     factor: float = 1.0
     minutes: tuple[tuple[float, float, float], ...] = ()

@@ -121,7 +121,7 @@ def outdates(state: BalancerState, written: BalancerState) -> bool:
 
     The hold is no reason: after a crash it begins anew in any case.
     """
-    margin, before = state.shortfalls.margin(0.0), written.shortfalls.margin(0.0)
+    margin, before = (one.shortfalls.margin(0.0, one.care.factor) for one in (state, written))
     return (
         state.starts != written.starts
         or state.last_down != written.last_down

@@ -38,7 +38,7 @@ from modelservice_operator.settings import BalancerSettings
 
 from .cold_start import ColdStart
 from .error_budget import ErrorBudget
-from .forecast import TREND_EXTRA, Shortfalls, expected
+from .forecast import TREND_EXTRA, Shortfalls, expected, planned
 from .hold import HoldWindow, hold_seconds
 from .reading import Load, LoadReading, NoData
 from .season import Season
@@ -285,19 +285,22 @@ def _sized(
     season = state.season.add(now, load.rates.short) if load.complete else state.season
     floor = season.floor(now, lead + TREND_EXTRA)
     forecast = max(floor, expected(load.rates, lead))
+    seconds = settings.scale_down_hold_seconds or hold_seconds(lead)
     state = replace(
         state,
         fresh=0 if load.instead_of else min(FRESH_READINGS, state.fresh + 1),
-        shortfalls=state.shortfalls.add(now, load.rates.short, forecast, lead),
+        shortfalls=state.shortfalls.add(
+            now, load.rates.short, forecast, lead_seconds=lead, hold_seconds=seconds
+        ),
         care=state.care.add(now, load.requests, load.violations, allowed=view.allowed),
         peak=state.peak.record(current, now=now, seconds=PEAK_SECONDS),
         season=season,
     )
-    spread = state.shortfalls.margin(forecast)
+    care = state.care.factor
     demand = Demand(
         rate=load.rates.short,
         expected=forecast,
-        planned=forecast + state.care.factor * spread,
+        planned=planned(forecast, state.shortfalls.margin(forecast, care), care),
         lead_seconds=lead,
         pending=load.pending,
     )
@@ -305,7 +308,6 @@ def _sized(
     wish = within(wanted.replicas, view.scaling)
     # After a time without readings the present is the only thing that is known.
     hold = state.hold if state.fresh >= FRESH_READINGS else HoldWindow(((now, current),))
-    seconds = settings.scale_down_hold_seconds or hold_seconds(lead)
     hold = hold.record(wish, now=now, seconds=seconds)
     state = replace(state, hold=hold)
     words = wanted.words + (f" at {view.goal}" if view.goal else "")
@@ -324,7 +326,9 @@ def _sized(
         metrics=metrics,
         state=state,
         elastic=True,
-        utility=worth(demand, capacity, slow=slow, spread=spread, speed=view.speed),
+        utility=worth(
+            demand, capacity, slow=slow, spread=state.shortfalls.margin(forecast), speed=view.speed
+        ),
         demand=demand,
         keeps=_keeps_all(view, load),
     )

@@ -45,6 +45,7 @@ CONSTANTS = (
     Constant(name="TREND_MOST", places=(forecast,)),
     Constant(name="MEMORY_SECONDS", places=(forecast,)),
     Constant(name="QUANTILE", places=(forecast,), most=1.0),
+    Constant(name="EASY", places=(forecast,)),
     Constant(name="GUESS_SHARE", places=(forecast,)),
     Constant(name="LEAST_SHARE", places=(forecast,)),
     Constant(name="PLANNED_SHARE", places=(error_budget,), most=1.0),

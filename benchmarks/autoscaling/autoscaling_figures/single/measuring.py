@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 from bench_figures.rows import Figures
 
@@ -35,29 +36,49 @@ def measure(bench: Bench) -> Iterator[Figures]:
         trace.name: [trace] * len(bench.seeds)
         for trace in choosing.single(bench.files, bench.seconds(choosing.WINDOW))
     }
-    tables = {}
+    asked: dict[tuple[float, str], Sequence[Trace]] = {}
     for start in STARTS:
         seeds = len(bench.seeds) if start == MAIN_START else min(OTHER_SEEDS, len(bench.seeds))
         series = dict(recorded) if start != MAIN_START and recorded else {**made, **recorded}
-        for name, traces in series.items():
-            bench.say(f"A: {name}, starts take {start:.0f} s")
-            tables[start, name] = _table(bench, traces[:seeds], start)
-    yield figures(tables, judged=list(recorded or made), chosen_on=list(made))
-    pooled = {}
-    for name, traces in (recorded or made).items():
-        bench.say(f"A: {name}, pooled")
-        pooled[name] = _table(bench, traces[:OTHER_SEEDS], MAIN_START, pooled=True)
-    yield cells(pooled, {}, "A.pooled")
+        asked |= {(start, name): traces[:seeds] for name, traces in series.items()}
+    pooled = {
+        (MAIN_START, name): traces[:OTHER_SEEDS] for name, traces in (recorded or made).items()
+    }
+    with ProcessPoolExecutor() as processes:
+        tables = _all(bench, processes, asked)
+        yield figures(tables, judged=list(recorded or made), chosen_on=list(made))
+        known = _all(bench, processes, pooled, pooled=True)
+    yield cells({name: table for (_, name), table in known.items()}, {}, "A.pooled")
 
 
-def _table(bench: Bench, traces: Sequence[Trace], start: float, *, pooled: bool = False) -> Table:
+def _all(
+    bench: Bench,
+    processes: ProcessPoolExecutor,
+    asked: Mapping[tuple[float, str], Sequence[Trace]],
+    *,
+    pooled: bool = False,
+) -> dict[tuple[float, str], Table]:
+    """By start and series; each is a process's job, since none needs another."""
+    jobs = {
+        (start, name): processes.submit(_table, traces, bench.seeds, start, pooled=pooled)
+        for (start, name), traces in asked.items()
+    }
+    tables = {}
+    for number, ((start, name), job) in enumerate(jobs.items(), start=1):
+        tables[start, name] = job.result()
+        how = "pooled" if pooled else f"starts take {start:.0f} s"
+        bench.say(f"A: {number} of {len(jobs)}: {name}, {how}")
+    return tables
+
+
+def _table(traces: Sequence[Trace], seeds: Sequence[int], start: float, *, pooled: bool) -> Table:
     """With every setting; pooled, which takes long, those without hindsight."""
     model = ModelOf(start=start, pooled=pooled)
     each = each_of(model)
     makers = POOLED if pooled else everybody()
     cases = [
         Case(trace=choosing.sized(trace, each), model=model, each=each, seed=seed)
-        for trace, seed in zip(traces, bench.seeds, strict=False)
+        for trace, seed in zip(traces, seeds, strict=False)
     ]
     runs = {name: [run(case, make(case)) for case in cases] for name, make in makers.items()}
     known = [foreseen(case) for case in cases]
