@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from bench_figures.rows import Figures
 
@@ -45,36 +47,44 @@ POOLED_SEEDS = 2
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
-    """Each budget in turn, all of it at the end."""
+    """Alone and pooled: where each request goes to the replica with the fewest open ones."""
     name, mix = _mix(bench)
-    seeds = bench.seeds
-    found: dict[tuple[int, str], list[Shared]] = {}
-    bounds: dict[int, float] = {}
-    for gpus in BUDGETS:
-        for who, make in _controllers(mix).items():
-            if who == RANKED and gpus != BUDGETS[0]:
-                continue
-            bench.say(f"B: {name}, {gpus} GPUs, {who}")
-            runs = [share(mix, MODEL, make(), gpus, seed=seed) for seed in seeds]
-            found[gpus, who] = runs
-        bounds[gpus] = _bound(mix, gpus)
     first = next(iter(mix))
-    yield figures(Budgeted(load=name, found=found, bounds=bounds, first=first, model=MODEL))
-    yield pooled(_pooled(bench, mix))
+    with ProcessPoolExecutor() as processes:
+        found = _all(bench, processes, mix, MODEL, bench.seeds)
+        bounds = dict(zip(BUDGETS, processes.map(partial(_bound, mix), BUDGETS), strict=True))
+        yield figures(Budgeted(load=name, found=found, bounds=bounds, first=first, model=MODEL))
+        seeds = bench.seeds[:POOLED_SEEDS]
+        yield pooled(_all(bench, processes, mix, replace(MODEL, pooled=True), seeds))
 
 
-def _pooled(bench: Bench, mix: Mapping[str, Trace]) -> dict[tuple[int, str], list[Shared]]:
-    """Where each request goes to the replica with the fewest open ones."""
-    model = replace(MODEL, pooled=True)
+def _all(
+    bench: Bench,
+    processes: ProcessPoolExecutor,
+    mix: Mapping[str, Trace],
+    model: ModelOf,
+    seeds: Sequence[int],
+) -> dict[tuple[int, str], list[Shared]]:
+    """By GPUs and controller; each is a process's job, since none needs another."""
+    jobs = {
+        (gpus, who): processes.submit(_runs, mix, model, who, gpus, seeds)
+        for gpus in BUDGETS
+        for who in _controllers(mix, model)
+        if who != RANKED or gpus == BUDGETS[0]
+    }
     found = {}
-    for gpus in BUDGETS:
-        for who, make in _controllers(mix, model).items():
-            if who == RANKED and gpus != BUDGETS[0]:
-                continue
-            bench.say(f"B: pooled, {gpus} GPUs, {who}")
-            seeds = bench.seeds[:POOLED_SEEDS]
-            found[gpus, who] = [share(mix, model, make(), gpus, seed=seed) for seed in seeds]
+    for number, ((gpus, who), job) in enumerate(jobs.items(), start=1):
+        found[gpus, who] = job.result()
+        how = ", pooled" if model.pooled else ""
+        bench.say(f"B: {number} of {len(jobs)}: {gpus} GPUs, {who}{how}")
     return found
+
+
+def _runs(
+    mix: Mapping[str, Trace], model: ModelOf, who: str, gpus: int, seeds: Sequence[int]
+) -> list[Shared]:
+    make = _controllers(mix, model)[who]
+    return [share(mix, model, make(), gpus, seed=seed) for seed in seeds]
 
 
 def _mix(bench: Bench) -> tuple[str, Mapping[str, Trace]]:
@@ -88,9 +98,7 @@ def _mix(bench: Bench) -> tuple[str, Mapping[str, Trace]]:
     return name, {key: trace.part(0, bench.seconds(least)) for key, trace in mix.items()}
 
 
-def _controllers(
-    mix: Mapping[str, Trace], model: ModelOf = MODEL
-) -> dict[str, Callable[[], Controller]]:
+def _controllers(mix: Mapping[str, Trace], model: ModelOf) -> dict[str, Callable[[], Controller]]:
     capacity = capacity_of_model(model)
     names, first = list(mix), next(iter(mix))
     models = dict.fromkeys(names, model)
