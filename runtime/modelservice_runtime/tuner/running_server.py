@@ -10,7 +10,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from .memory_use import MemoryUse, family_use
 from .padding import Padding, RefusedError, check_lengths
 from .request_lengths import SampleRows
 from .settings import Option, Setting
-from .statistics import Counters, parse_counters
+from .statistics import Counters, parse_counters, read_gpu_memory
 
 #: The parameter that says how many threads an instance's engine has.
 THREADS = "intra_op_thread_count"
@@ -42,7 +42,8 @@ _LOAD_SECONDS = 300.0
 class RunningServer:
     """``config``: the model's as it was found. ``pid``: of a server on this machine, 0 for none.
 
-    ``admin_key``: of the restricted APIs, where there is one. ``lengths``: to ask a row of each, of
+    ``admin_key``: of the restricted APIs, where there is one. ``metrics``: where it tells how much
+    of its GPUs' memory is used, empty if it does not. ``lengths``: to ask a row of each, of
     ``rows``, where the traffic says some.
     """
 
@@ -51,6 +52,7 @@ class RunningServer:
     config: Mapping[str, Any]
     admin_key: str = ""
     pid: int = 0
+    metrics: str = ""
     served: Setting | None = field(default=None)
     lengths: tuple[int, ...] = ()
     rows: SampleRows | None = None
@@ -60,6 +62,12 @@ class RunningServer:
         """What the configuration calls it, else the model's name."""
         parameters = self.config.get("parameters", {})
         return str(parameters.get("variant", {}).get("string_value") or self.model)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether instances share a GPU, and not the cores."""
+        groups = self.config.get("instance_group", ())
+        return any(group.get("kind") == "KIND_GPU" for group in groups)
 
     @property
     def can_change_threads(self) -> bool:
@@ -179,7 +187,11 @@ class RunningServer:
 
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
-        return family_use(self.pid) if self.pid else None
+        use = family_use(self.pid) if self.pid else None
+        if use is None or not self.metrics:
+            return use
+        used, total = read_gpu_memory(self.metrics)
+        return replace(use, gpu=used, gpu_total=total)
 
     def _load(self, config: Mapping[str, Any], timeout: float) -> None:
         try:
@@ -204,7 +216,9 @@ def headers(admin_key: str) -> dict[str, str] | None:
     return {f"{GRPC_HEADER_PREFIX}{ADMIN_HEADER}": admin_key} if admin_key else None
 
 
-def connect(url: str, model: str, *, admin_key: str = "", pid: int = 0) -> RunningServer:
+def connect(
+    url: str, model: str, *, admin_key: str = "", pid: int = 0, metrics: str = ""
+) -> RunningServer:
     """The model at the gRPC address ``url``.
 
     Raises:
@@ -225,4 +239,6 @@ def connect(url: str, model: str, *, admin_key: str = "", pid: int = 0) -> Runni
             f"model {model} has max_batch_size 0: its tensors have no batch dimension, so there is"
             " no batching to tune; give it one and set max_batch_size to at least 1",
         )
-    return RunningServer(client=client, model=model, config=config, admin_key=admin_key, pid=pid)
+    return RunningServer(
+        client=client, model=model, config=config, admin_key=admin_key, pid=pid, metrics=metrics
+    )
