@@ -22,7 +22,7 @@ from modelservice_runtime.contract.model_config import PAD_REQUESTS
 
 from .deadline import Deadline
 from .errors import MODEL_NOT_SERVABLE, TooLate, TritonDied, UserError
-from .memory_use import MemoryUse, family_use
+from .memory_use import MemoryUse, family_use, instances_of, wait_for_leaving
 from .padding import Padding, RefusedError, check_lengths
 from .request_lengths import SampleRows
 from .settings import Option, Setting
@@ -43,8 +43,8 @@ class RunningServer:
     """``config``: the model's as it was found. ``pid``: of a server on this machine, 0 for none.
 
     ``admin_key``: of the restricted APIs, where there is one. ``metrics``: where it tells how much
-    of its GPUs' memory is used, empty if it does not. ``lengths``: to ask a row of each, of
-    ``rows``, where the traffic says some.
+    of its GPUs' memory is used, empty if it does not. ``others``: instances of other models there.
+    ``lengths``: to ask a row of each, of ``rows``, where the traffic says some.
     """
 
     client: InferenceServerClient
@@ -53,6 +53,7 @@ class RunningServer:
     admin_key: str = ""
     pid: int = 0
     metrics: str = ""
+    others: int = 0
     served: Setting | None = field(default=None)
     lengths: tuple[int, ...] = ()
     rows: SampleRows | None = None
@@ -187,8 +188,12 @@ class RunningServer:
 
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
-        use = family_use(self.pid) if self.pid else None
-        if use is None or not self.metrics:
+        if not self.pid:
+            return None
+        serving = self.served or self.current()
+        alone = wait_for_leaving(self.pid, self.others + serving.option.instances)
+        use = family_use(self.pid)
+        if use is None or not self.metrics or not alone:
             return use
         used, total = read_gpu_memory(self.metrics)
         return replace(use, gpu=used, gpu_total=total)
@@ -239,6 +244,9 @@ def connect(
             f"model {model} has max_batch_size 0: its tensors have no batch dimension, so there is"
             " no batching to tune; give it one and set max_batch_size to at least 1",
         )
-    return RunningServer(
+    found = RunningServer(
         client=client, model=model, config=config, admin_key=admin_key, pid=pid, metrics=metrics
     )
+    if pid:
+        found.others = max(0, instances_of(pid) - found.current().option.instances)
+    return found
