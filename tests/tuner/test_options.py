@@ -305,3 +305,21 @@ def test_the_memory_of_its_gpus_is_read_where_it_was_said(monkeypatch: pytest.Mo
     told = replace(quiet, metrics="host:8002").memory()
     assert told is not None
     assert (told.gpu, told.gpu_total) == (3, 16)
+
+
+def test_instances_of_other_models_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+
+    def wait(_: int, instances: int) -> bool:
+        waited.append(instances)
+        return False
+
+    monkeypatch.setattr(running_server, "wait_for_leaving", wait)
+    monkeypatch.setattr(running_server, "read_gpu_memory", lambda _: (3, 16))
+    shared = RunningServer(
+        client=None, model="m", config=CONFIG, pid=os.getpid(), metrics="host:8002", others=4
+    )
+    use = shared.memory()
+    assert use is not None
+    assert waited == [4 + 2]
+    assert use.gpu_total == 0
