@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from artifacts import onnx_file, openvino_files
 from models import linear
@@ -89,6 +90,28 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_an_error(onnx_model: Path) -> Non
     """It would take the CPU and say so in its log only."""
     with pytest.raises(CannotServeError, match=r"ONNX Runtime .* cannot use the GPU"):
         engines.load(replace(served("onnxruntime", onnx_model), device=0))
+
+
+def test_on_a_gpu_float32_is_computed_in_float32(
+    onnx_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the build chose no providers for was judged on the CPU, which has no TF32."""
+    asked: list[tuple[str, dict[str, object]]] = []
+
+    class Session:
+        def __init__(
+            self, _: str, __: object, *, providers: list[tuple[str, dict[str, object]]]
+        ) -> None:
+            asked.extend(providers)
+
+        def get_providers(self) -> list[str]:
+            return [name for name, _ in asked]
+
+    cuda = "CUDAExecutionProvider"
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [cuda])
+    engines.load(replace(served("onnxruntime", onnx_model), device=1))
+    assert asked == [(cuda, {"device_id": 1, "use_tf32": 0})]
 
 
 def test_an_engine_that_is_not_installed_is_named(

@@ -11,6 +11,7 @@ from modelservice_runtime.tuner.memory_plan import (
     STEP,
     Observation,
     gpu_misfit,
+    gpu_predicted,
     misfit,
     observed,
     plan,
@@ -132,10 +133,10 @@ def test_shared_memory_holds_two_versions_and_room_to_grow() -> None:
     assert plan(seen, 0).shared_memory_bytes >= 2 * 300 * MIB
 
 
-def on_gpu(count: int, used: int) -> Observation:
+def on_gpu(count: int, used: int, batch: int = 8) -> Observation:
     """So many instances on a device of 16 GiB."""
     return Observation(
-        setting=setting(8, count),
+        setting=setting(batch, count),
         server_bytes=1,
         instance_bytes=1,
         gpu_bytes=used * MIB,
@@ -150,6 +151,50 @@ def test_instances_that_do_not_fit_on_the_gpu_are_said() -> None:
     assert gpu_misfit(setting(8, 6), [observation(setting(8), 100, 200)]) == ""
     assert plan(seen[1], 0).gpu_bytes == 5500 * MIB
     assert 0 < plan(seen[1], 0).gpu_load_limit < 1
+
+
+#: (instances, batch) → MiB of an H200: an encoder of 12 layers in ONNX Runtime, after a load run.
+ON_AN_H200 = {
+    (1, 1): 1392,
+    (1, 16): 1522,
+    (1, 64): 2290,
+    (2, 16): 2456,
+    (2, 64): 3992,
+    (4, 64): 7385,
+    (6, 64): 10792,
+}
+
+
+def test_the_server_s_own_context_is_told_from_the_instances() -> None:
+    shown = [(1, 1), (1, 64), (2, 64)]
+    seen = [on_gpu(count, ON_AN_H200[count, batch], batch) for count, batch in shown]
+    for (count, batch), used in ON_AN_H200.items():
+        assert 0 <= gpu_predicted(setting(batch, count), seen) / MIB / used - 1 < 0.15
+
+
+def test_a_larger_batch_needs_more_of_the_gpu() -> None:
+    """What one row needs says too little of 64."""
+    seen = [on_gpu(1, ON_AN_H200[1, 1], 1), on_gpu(1, ON_AN_H200[1, 64], 64)]
+    assert gpu_predicted(setting(64, 6), seen) >= ON_AN_H200[6, 64] * MIB
+    assert "MiB of the GPU's" in gpu_misfit(setting(64, 7), seen)
+    assert gpu_misfit(setting(1, 7), seen) == ""
+
+
+@given(
+    st.lists(
+        st.builds(on_gpu, st.integers(1, 8), st.integers(1, 9000), st.integers(1, 64)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_nothing_that_was_seen_on_a_gpu_is_predicted_too_low(seen: list[Observation]) -> None:
+    for one in seen:
+        assert gpu_predicted(one.setting, seen) >= one.gpu_bytes
+
+
+def test_of_a_variant_that_was_not_on_the_gpu_nothing_is_known() -> None:
+    assert gpu_predicted(setting(8, variant="other"), [on_gpu(1, 3000)]) == 0
+    assert gpu_misfit(setting(8, 99, variant="other"), [on_gpu(1, 3000)]) == ""
 
 
 def test_the_most_that_was_seen_at_the_setting_counts() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,12 @@ from modelservice_runtime.contract.traffic import (
     RowsShare,
 )
 from modelservice_runtime.tuner import __main__ as program
-from modelservice_runtime.tuner import command
+from modelservice_runtime.tuner import command, running_server
 from modelservice_runtime.tuner.errors import TRACE_INVALID, UserError
 from modelservice_runtime.tuner.options import add_arguments, lengths, rows_per_request
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.running_server import THREADS, RunningServer
-from modelservice_runtime.tuner.settings import Option, Setting
+from modelservice_runtime.tuner.settings import Option, Setting, first_options
 
 URL = ("--url", "localhost:8001", "--model", "m")
 
@@ -284,3 +286,40 @@ def test_threads_that_the_backend_has_no_word_for_stay_as_they_are() -> None:
     found = command._within(asked("--cpu", "4"), server(backend="python", parameters={}))
     assert found.limits.fixed_threads == 1
     assert command._within(asked("--cpu", "4"), server()).limits.fixed_threads == 0
+
+
+def test_instances_of_a_model_on_a_gpu_share_it_and_not_the_cores() -> None:
+    on_gpu = server(instance_group=[{"kind": "KIND_GPU", "count": 1, "gpus": [0]}])
+    limits = command._within(asked("--cpu", "16"), on_gpu).limits
+    assert limits.gpu
+    assert first_options(limits) == ((1, 1), (2, 1))
+    assert not command._within(asked("--cpu", "16"), server()).limits.gpu
+
+
+def test_the_memory_of_its_gpus_is_read_where_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running_server, "read_gpu_memory", {"host:8002": (3, 16)}.__getitem__)
+    quiet = RunningServer(client=None, model="m", config=CONFIG, pid=os.getpid())
+    silent = quiet.memory()
+    assert silent is not None
+    assert (silent.gpu, silent.gpu_total) == (0, 0)
+    told = replace(quiet, metrics="host:8002").memory()
+    assert told is not None
+    assert (told.gpu, told.gpu_total) == (3, 16)
+
+
+def test_instances_of_other_models_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+
+    def wait(_: int, instances: int) -> bool:
+        waited.append(instances)
+        return False
+
+    monkeypatch.setattr(running_server, "wait_for_leaving", wait)
+    monkeypatch.setattr(running_server, "read_gpu_memory", lambda _: (3, 16))
+    shared = RunningServer(
+        client=None, model="m", config=CONFIG, pid=os.getpid(), metrics="host:8002", others=4
+    )
+    use = shared.memory()
+    assert use is not None
+    assert waited == [4 + 2]
+    assert use.gpu_total == 0

@@ -9,7 +9,8 @@ from tuning_values import candidate, setting, tuned
 
 from modelservice_runtime.contract.manifest import Variant
 from modelservice_runtime.tuner.errors import NO_USABLE_VARIANT, UserError
-from modelservice_runtime.tuner.gpu import has_gpu
+from modelservice_runtime.tuner.gpu import has_gpu, triton_flags
+from modelservice_runtime.tuner.knobs import PINNED_BYTES
 from modelservice_runtime.tuner.results import variants_compared
 from modelservice_runtime.tuner.usable import MOST_VARIANTS, usable
 
@@ -89,3 +90,9 @@ def test_a_gpu_is_there_if_its_control_device_is(tmp_path: Path) -> None:
     assert not has_gpu(device)
     device.touch()
     assert has_gpu(device)
+
+
+def test_with_a_gpu_triton_has_the_pinned_memory_that_it_will_serve_with() -> None:
+    """It is the server's own, and so part of what the pod asks for."""
+    assert f"--pinned-memory-pool-byte-size={PINNED_BYTES}" in triton_flags(gpu=True)
+    assert triton_flags(gpu=False) == ()

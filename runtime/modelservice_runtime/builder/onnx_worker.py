@@ -6,7 +6,6 @@ safetensors files. One thread, CPU.
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,13 @@ from modelservice_runtime.contract.codec import encode
 
 from . import onnx_model, onnx_providers, samples, timing
 from .errors import MODEL_INVALID, UserError
+from .techniques.versions import versions_of
 from .tensors import read, specs, write
 from .worker_loop import Handler, Reply, is_out_of_memory, serve
 
 ON_THE_CPU: onnx_providers.Providers = ((onnx_providers.CPU, {}),)
-_VERSIONS = ("onnx", "onnxruntime", "onnxscript")
+#: ONNX Runtime is another package with a GPU.
+_VERSIONS = ("onnx", "onnxruntime", "onnxruntime-gpu", "onnxscript")
 
 
 class OnnxEngine:
@@ -106,7 +107,7 @@ def _session(
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _VERSIONS}
+    return dict(versions_of(*_VERSIONS))
 
 
 def main() -> None:

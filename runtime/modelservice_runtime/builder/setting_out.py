@@ -30,7 +30,7 @@ from .worker import resident_bytes
 #: What decides the bytes of a candidate besides the recipe; those that are installed.
 _PACKAGES = (
     "torch", "torch-pruning", "keras", "tensorflow-cpu", "tf2onnx", "onnx", "onnxscript",
-    "onnxslim", "onnxruntime", "nncf", "openvino",
+    "onnxslim", "onnxruntime", "onnxruntime-gpu", "nncf", "openvino",
 )  # fmt: skip
 #: A process with a framework in it, before it holds any model.
 _FRAMEWORK_BYTES = 768 << 20

@@ -14,10 +14,10 @@ from modelservice_runtime.serve import inference_request
 from modelservice_runtime.serve.answers import Allowed
 from modelservice_runtime.serve.inference_request import AnswerUnreadableError
 
-from . import statistics
+from . import gpu, statistics
 from .deadline import Deadline
 from .errors import TooLate
-from .memory_use import MemoryUse, family_use
+from .memory_use import MemoryUse, family_use, wait_for_leaving
 from .padding import Ask, Padding, RefusedError, check_lengths, padding_of
 from .ports import LOOPBACK
 from .request_lengths import SampleRows, open_axes
@@ -27,6 +27,8 @@ from .statistics import Counters
 
 #: Where the user said the lengths.
 LENGTHS_FIELD = "spec.serving.traffic.lengths"
+#: What Triton says of a GPU's memory is then from after the last instance left.
+LOOK_SECONDS = 2.5 * gpu.INTERVAL_MS / 1000
 _ANSWER_SECONDS = 60.0
 _OK = 200
 _FEW_BYTES = 300
@@ -46,7 +48,7 @@ class ArtifactServer:
     """``config``: of a setting, for Triton. ``model``: its name there. ``gpu``: it runs on one.
 
     ``lengths``: of the traffic's requests, where it says some. ``padded``: variants whose requests
-    are padded.
+    are padded. ``_served``: the setting that serves, if one does.
     """
 
     triton: Triton
@@ -55,12 +57,14 @@ class ArtifactServer:
     gpu: bool = False
     lengths: AskedLengths | None = None
     padded: set[str] = field(default_factory=set)
+    _served: list[Setting] = field(init=False, default_factory=list)
 
     def serve(self, setting: Setting, deadline: Deadline) -> None:
         """See ``bench.Server``."""
         variant = setting.option.variant
         config = replace(self.config(setting), padded=variant in self.padded)
         self.triton.serve(config, deadline)
+        self._served[:] = [setting]
 
     def padding(self, setting: Setting, deadline: Deadline) -> Padding:
         """See ``bench.Server``."""
@@ -111,9 +115,13 @@ class ArtifactServer:
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
         pid = self.triton.pid
-        use = None if pid is None else family_use(pid, self.triton.shared_bytes)
-        if use is None or not self.gpu:
+        if pid is None:
+            return None
+        alone = all(wait_for_leaving(pid, one.option.instances) for one in self._served)
+        use = family_use(pid, self.triton.shared_bytes)
+        if use is None or not self.gpu or not alone:
             return use
+        time.sleep(LOOK_SECONDS)
         used, total = statistics.read_gpu_memory(f"{LOOPBACK}:{self.triton.ports.metrics}")
         return replace(use, gpu=used, gpu_total=total)
 

@@ -71,7 +71,7 @@ class Server(Protocol):
         """From now on only its requests of equal length are one batch, though more may be."""
 
     def memory(self) -> MemoryUse | None:
-        """Of the server and its instances now; None where that is not known."""
+        """Of the server and the instances that serve now; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

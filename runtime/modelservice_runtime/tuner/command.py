@@ -71,7 +71,11 @@ def run(options: argparse.Namespace, scratch: Path, interrupts: Interrupts) -> F
     question = question_of(options)
     say("connecting", 0.01, f"{options.model} at {options.url}")
     server = connect(
-        options.url, options.model, admin_key=options.admin_key, pid=options.server_pid
+        options.url,
+        options.model,
+        admin_key=options.admin_key,
+        pid=options.server_pid,
+        metrics=options.metrics_url,
     )
     everything = frozenset(os.sched_getaffinity(0))
     by_length = _lengths(options, server, scratch)
@@ -173,17 +177,19 @@ def _lengths(options: argparse.Namespace, server: RunningServer, scratch: Path) 
 
 
 def _within(question: Question, server: RunningServer) -> Question:
-    """The question, with threads left alone where the backend has no word for them."""
-    if server.can_change_threads:
-        return question
-    threads = server.current().option.threads
-    return replace(question, limits=replace(question.limits, fixed_threads=threads))
+    """The question, with what the model's configuration says of devices and threads.
+
+    Threads are left alone where the backend has no word for them.
+    """
+    limits = replace(question.limits, gpu=server.on_gpu)
+    if not server.can_change_threads:
+        limits = replace(limits, fixed_threads=server.current().option.threads)
+    return replace(question, limits=limits)
 
 
 def _place(server: RunningServer) -> Place:
-    kinds = {group.get("kind", "") for group in server.config.get("instance_group", ())}
     return Place(
-        gpu="KIND_GPU" in kinds,
+        gpu=server.on_gpu,
         backend=str(server.config.get("backend", "")),
         answer_bytes=4 * _numbers(server.config.get("output", ())),
     )

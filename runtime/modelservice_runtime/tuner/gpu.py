@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .knobs import PINNED_BYTES
+
 #: NVIDIA's driver puts its control device into a container beside the GPU that was asked for.
 CONTROL_DEVICE = Path("/dev/nvidiactl")
+#: How often Triton looks at its GPUs; by itself every two seconds, and a run may be shorter.
+INTERVAL_MS = 100
 
 
 def has_gpu(device: Path = CONTROL_DEVICE) -> bool:
     """Whether models are to run on a GPU here."""
     return device.exists()
+
+
+def triton_flags(*, gpu: bool) -> tuple[str, ...]:
+    """What the tuner's Triton is started with beside the rest.
+
+    The pinned memory is what the serving pods get: it counts as the server's own.
+    """
+    if not gpu:
+        return ()
+    pinned = f"--pinned-memory-pool-byte-size={PINNED_BYTES}"
+    return (pinned, f"--metrics-interval-ms={INTERVAL_MS}")

@@ -24,7 +24,7 @@ from .artifact_server import LENGTHS_FIELD, ArtifactServer, AskedLengths
 from .bench import Bench
 from .cores import quiet_cores
 from .deadline import Deadline
-from .gpu import has_gpu
+from .gpu import has_gpu, triton_flags
 from .interrupts import Interrupts
 from .load_runs import LoadGenerator, numbers_per_row, write_input_data
 from .memory_plan import observed, plan
@@ -80,6 +80,7 @@ def tune(
         scratch=scratch,
         cores=cores.server,
         environment=environment,
+        flags=triton_flags(gpu=has_gpu()),
     )
     with Triton(place, deadline, interrupts) as triton:
         load = LoadGenerator(

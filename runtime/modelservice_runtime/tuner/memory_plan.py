@@ -8,6 +8,7 @@ and outputs). Two measured settings of a variant with different batch sizes give
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -149,13 +150,43 @@ def observed(seen: Sequence[Observation], setting: Setting, peak_bytes: int) -> 
     return Observation(setting=setting, server_bytes=0, instance_bytes=peak_bytes)
 
 
-def gpu_misfit(setting: Setting, seen: Sequence[Observation]) -> str:
-    """Why a setting would not fit on the GPU, as if each instance needed as much as the largest."""
-    known = [item for item in seen if item.gpu_total]
+def gpu_predicted(setting: Setting, seen: Sequence[Observation]) -> int:
+    """Bytes on the GPU, from settings of the same variant; 0 where none of it was seen there.
+
+    The server's own context is there once; each instance has one of its own beside its weights and
+    what grows with the batch.
+    """
+    variant = setting.option.variant
+    known = [item for item in seen if item.gpu_total and item.setting.option.variant == variant]
     if not known:
-        return ""
-    each = max(item.gpu_bytes / item.setting.option.instances for item in known)
-    needed, allowed = each * setting.option.instances, GPU_SHARE * known[-1].gpu_total
+        return 0
+    server = _gpu_of_server(known)
+    fixed, slope = _line(
+        (one.setting.max_batch_size, (one.gpu_bytes - server) / one.setting.option.instances)
+        for one in known
+    )
+    each = fixed + slope * setting.max_batch_size
+    return math.ceil((server + setting.option.instances * each) * PREDICTION_MARGIN)
+
+
+def _gpu_of_server(known: Sequence[Observation]) -> float:
+    """What is left at no instance, the least that two settings with the same batch say.
+
+    0 where there are no two: it then counts as each instance's, which is too much and never too
+    little.
+    """
+    found: list[float] = []
+    for few, many in itertools.permutations(known, 2):
+        a, b = few.setting.option.instances, many.setting.option.instances
+        if few.setting.max_batch_size == many.setting.max_batch_size and a < b:
+            found.append((b * few.gpu_bytes - a * many.gpu_bytes) / (b - a))
+    return max(0.0, min(found, default=0.0))
+
+
+def gpu_misfit(setting: Setting, seen: Sequence[Observation]) -> str:
+    """Why a setting would not fit on the GPU; empty where it would, or nothing is known of it."""
+    needed = gpu_predicted(setting, seen)
+    allowed = GPU_SHARE * max((item.gpu_total for item in seen), default=0)
     if needed <= allowed:
         return ""
     return f"it would need {needed / MIB:.0f} MiB of the GPU's {allowed / MIB:.0f} MiB"

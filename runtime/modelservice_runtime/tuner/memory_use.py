@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ import psutil
 STUB = "triton_python_backend_stub"
 #: The kernel shows so many characters of a process's name.
 _SHOWN = 15
+#: An instance that has a GPU takes a second to leave, one after another.
+LEAVING_SECONDS = 10.0
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,29 @@ def family_use(pid: int, shared_bytes: int = 0) -> MemoryUse | None:
     )
 
 
+def instances_of(pid: int) -> int:
+    """Processes below ``pid`` that are instances, those of a configuration before among them."""
+    try:
+        members = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return 0
+    return sum(_is_stub(member) and not _has_ended(member) for member in members)
+
+
+def wait_for_leaving(pid: int, instances: int, seconds: float = LEAVING_SECONDS) -> bool:
+    """Until no more than ``instances`` are there; whether it came to that.
+
+    Triton answers with a changed configuration while the instances of the one before still end:
+    what they hold is no need of the new one.
+    """
+    latest = time.monotonic() + seconds
+    while instances_of(pid) > instances:
+        if time.monotonic() > latest:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bytes:
     """``part``: with its part of shared pages, ``files``: of it, those that are mapped from files.
@@ -73,6 +100,14 @@ def _is_stub(process: psutil.Process) -> bool:
         return bool(process.name()[:_SHOWN] == STUB[:_SHOWN])
     except psutil.Error:
         return False
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """It may wait for its parent to look how it ended; it holds nothing then."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return True
 
 
 def _bytes(process: psutil.Process) -> _Bytes:

@@ -81,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--server-pid", type=_count, default=0, help="to measure its memory, if local"
     )
+    group.add_argument(
+        "--metrics-url", default="", help="HOST:PORT of its metrics, for the memory of its GPUs"
+    )
     group.add_argument("--memory-limit-mib", type=_count, default=0, help="of the server")
     group.add_argument("--max-seconds", type=_positive, default=300.0, help="default: %(default)s")
     group.add_argument("--apply", action="store_true", help="leave the best setting loaded")

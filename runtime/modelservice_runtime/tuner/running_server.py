@@ -10,7 +10,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,11 @@ from modelservice_runtime.contract.model_config import PAD_REQUESTS
 
 from .deadline import Deadline
 from .errors import MODEL_NOT_SERVABLE, TooLate, TritonDied, UserError
-from .memory_use import MemoryUse, family_use
+from .memory_use import MemoryUse, family_use, instances_of, wait_for_leaving
 from .padding import Padding, RefusedError, check_lengths
 from .request_lengths import SampleRows
 from .settings import Option, Setting
-from .statistics import Counters, parse_counters
+from .statistics import Counters, parse_counters, read_gpu_memory
 
 #: The parameter that says how many threads an instance's engine has.
 THREADS = "intra_op_thread_count"
@@ -42,8 +42,9 @@ _LOAD_SECONDS = 300.0
 class RunningServer:
     """``config``: the model's as it was found. ``pid``: of a server on this machine, 0 for none.
 
-    ``admin_key``: of the restricted APIs, where there is one. ``lengths``: to ask a row of each, of
-    ``rows``, where the traffic says some.
+    ``admin_key``: of the restricted APIs, where there is one. ``metrics``: where it tells how much
+    of its GPUs' memory is used, empty if it does not. ``others``: instances of other models there.
+    ``lengths``: to ask a row of each, of ``rows``, where the traffic says some.
     """
 
     client: InferenceServerClient
@@ -51,6 +52,8 @@ class RunningServer:
     config: Mapping[str, Any]
     admin_key: str = ""
     pid: int = 0
+    metrics: str = ""
+    others: int = 0
     served: Setting | None = field(default=None)
     lengths: tuple[int, ...] = ()
     rows: SampleRows | None = None
@@ -60,6 +63,12 @@ class RunningServer:
         """What the configuration calls it, else the model's name."""
         parameters = self.config.get("parameters", {})
         return str(parameters.get("variant", {}).get("string_value") or self.model)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether instances share a GPU, and not the cores."""
+        groups = self.config.get("instance_group", ())
+        return any(group.get("kind") == "KIND_GPU" for group in groups)
 
     @property
     def can_change_threads(self) -> bool:
@@ -179,7 +188,15 @@ class RunningServer:
 
     def memory(self) -> MemoryUse | None:
         """See ``bench.Server``."""
-        return family_use(self.pid) if self.pid else None
+        if not self.pid:
+            return None
+        serving = self.served or self.current()
+        alone = wait_for_leaving(self.pid, self.others + serving.option.instances)
+        use = family_use(self.pid)
+        if use is None or not self.metrics or not alone:
+            return use
+        used, total = read_gpu_memory(self.metrics)
+        return replace(use, gpu=used, gpu_total=total)
 
     def _load(self, config: Mapping[str, Any], timeout: float) -> None:
         try:
@@ -204,7 +221,9 @@ def headers(admin_key: str) -> dict[str, str] | None:
     return {f"{GRPC_HEADER_PREFIX}{ADMIN_HEADER}": admin_key} if admin_key else None
 
 
-def connect(url: str, model: str, *, admin_key: str = "", pid: int = 0) -> RunningServer:
+def connect(
+    url: str, model: str, *, admin_key: str = "", pid: int = 0, metrics: str = ""
+) -> RunningServer:
     """The model at the gRPC address ``url``.
 
     Raises:
@@ -225,4 +244,9 @@ def connect(url: str, model: str, *, admin_key: str = "", pid: int = 0) -> Runni
             f"model {model} has max_batch_size 0: its tensors have no batch dimension, so there is"
             " no batching to tune; give it one and set max_batch_size to at least 1",
         )
-    return RunningServer(client=client, model=model, config=config, admin_key=admin_key, pid=pid)
+    found = RunningServer(
+        client=client, model=model, config=config, admin_key=admin_key, pid=pid, metrics=metrics
+    )
+    if pid:
+        found.others = max(0, instances_of(pid) - found.current().option.instances)
+    return found

@@ -48,13 +48,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where one Triton runs and what it serves. ``environment``: as this process has it."""
+    """Where one Triton runs and what it serves. ``environment``: as this process has it.
+
+    ``flags``: of Triton, beside those that it always has.
+    """
 
     name: str
     artifact: Path
     scratch: Path
     cores: frozenset[int]
     environment: Mapping[str, str]
+    flags: tuple[str, ...] = ()
 
 
 class Triton:
@@ -152,7 +156,7 @@ class Triton:
             admin_key="",  # nobody else reaches it, and the tuner reloads the model
             shared_memory_prefix=self._prefix,
         )
-        return command(plan)
+        return command(plan, self._place.flags)
 
     def _wait_until_ready(self, latest: float, deadline: Deadline) -> None:
         while not self._is_ready():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from importlib import metadata
 from pathlib import Path
 
 import onnx
@@ -13,6 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from modelservice_runtime.builder import onnx_model, onnx_providers
+from modelservice_runtime.builder.onnx_worker import OnnxEngine
 from modelservice_runtime.builder.techniques import ort_cuda, tensorrt
 from modelservice_runtime.builder.techniques.base import CannotProduceError, SourceAccess, Work
 from modelservice_runtime.builder.techniques.gpu import (
@@ -175,3 +177,19 @@ def test_providers_are_written_so_that_people_can_read_them(tmp_path: Path) -> N
     assert json.loads((tmp_path / "providers.json").read_text()) == [
         {"name": CUDA, "options": {"use_tf32": "0"}}
     ]
+
+
+def test_a_builder_whose_onnx_runtime_is_the_package_for_gpus_opens_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That package has another name; nothing is installed as ``onnxruntime`` then."""
+    installed = {"onnx": "1.23.2", "onnxruntime-gpu": "1.31.1", "onnxscript": "0.7.2"}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(metadata, "version", version)
+    opened = OnnxEngine().open(str(saved(tmp_path / "model.onnx")), "fp32")
+    assert opened["versions"] == installed

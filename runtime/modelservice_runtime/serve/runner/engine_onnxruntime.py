@@ -45,7 +45,8 @@ def _providers(served: Served) -> list[Any]:
         raise CannotServeError(_NO_GPU)
     chosen = served.model_file.with_name(_PROVIDERS_FILE)
     if not chosen.is_file():
-        return [(_CUDA, {"device_id": served.device})]
+        # What was judged on the CPU is float32 here too: left alone, CUDA takes TF32 for it.
+        return [(_CUDA, {"device_id": served.device, "use_tf32": 0})]
     entries = json.loads(chosen.read_text())
     return [(item["name"], {**item["options"], "device_id": served.device}) for item in entries]
 
