@@ -9,7 +9,7 @@ from tuning_values import candidate, setting, tuned
 
 from modelservice_runtime.contract.manifest import Variant
 from modelservice_runtime.tuner.errors import NO_USABLE_VARIANT, UserError
-from modelservice_runtime.tuner.gpu import has_gpu, triton_flags
+from modelservice_runtime.tuner.gpu import has_gpu, processes_of, triton_flags
 from modelservice_runtime.tuner.knobs import PINNED_BYTES
 from modelservice_runtime.tuner.results import variants_compared
 from modelservice_runtime.tuner.usable import MOST_VARIANTS, usable
@@ -90,6 +90,14 @@ def test_a_gpu_is_there_if_its_control_device_is(tmp_path: Path) -> None:
     assert not has_gpu(device)
     device.touch()
     assert has_gpu(device)
+
+
+def test_triton_has_every_instance_on_every_gpu(tmp_path: Path) -> None:
+    assert processes_of(3, gpu=True, devices=tmp_path) == 3
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-caps"):
+        (tmp_path / name).touch()
+    assert processes_of(3, gpu=True, devices=tmp_path) == 6
+    assert processes_of(3, gpu=False, devices=tmp_path) == 3
 
 
 def test_with_a_gpu_triton_has_the_pinned_memory_that_it_will_serve_with() -> None:

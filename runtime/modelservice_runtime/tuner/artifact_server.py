@@ -117,7 +117,8 @@ class ArtifactServer:
         pid = self.triton.pid
         if pid is None:
             return None
-        alone = all(wait_for_leaving(pid, one.option.instances) for one in self._served)
+        served = [gpu.processes_of(one.option.instances, gpu=self.gpu) for one in self._served]
+        alone = all(wait_for_leaving(pid, processes) for processes in served)
         use = family_use(pid, self.triton.shared_bytes)
         if use is None or not self.gpu or not alone:
             return use

@@ -17,6 +17,12 @@ def has_gpu(device: Path = CONTROL_DEVICE) -> bool:
     return device.exists()
 
 
+def processes_of(instances: int, *, gpu: bool, devices: Path = CONTROL_DEVICE.parent) -> int:
+    """How many processes Triton has for so many ``instances``: on GPUs, so many on each."""
+    gpus = sum(device.name.removeprefix("nvidia").isdigit() for device in devices.glob("nvidia*"))
+    return instances * max(1, gpus) if gpu else instances
+
+
 def triton_flags(*, gpu: bool) -> tuple[str, ...]:
     """What the tuner's Triton is started with beside the rest.
 

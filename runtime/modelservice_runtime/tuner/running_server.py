@@ -22,6 +22,7 @@ from modelservice_runtime.contract.model_config import PAD_REQUESTS
 
 from .deadline import Deadline
 from .errors import MODEL_NOT_SERVABLE, TooLate, TritonDied, UserError
+from .gpu import processes_of
 from .memory_use import MemoryUse, family_use, instances_of, wait_for_leaving
 from .padding import Padding, RefusedError, check_lengths
 from .request_lengths import SampleRows
@@ -69,6 +70,12 @@ class RunningServer:
         """Whether instances share a GPU, and not the cores."""
         groups = self.config.get("instance_group", ())
         return any(group.get("kind") == "KIND_GPU" for group in groups)
+
+    @property
+    def processes(self) -> int:
+        """Of the instances that serve now, where they have one each."""
+        instances = (self.served or self.current()).option.instances
+        return processes_of(instances, gpu=self.on_gpu)
 
     @property
     def can_change_threads(self) -> bool:
@@ -190,8 +197,7 @@ class RunningServer:
         """See ``bench.Server``."""
         if not self.pid:
             return None
-        serving = self.served or self.current()
-        alone = wait_for_leaving(self.pid, self.others + serving.option.instances)
+        alone = wait_for_leaving(self.pid, self.others + self.processes)
         use = family_use(self.pid)
         if use is None or not self.metrics or not alone:
             return use
@@ -248,5 +254,5 @@ def connect(
         client=client, model=model, config=config, admin_key=admin_key, pid=pid, metrics=metrics
     )
     if pid:
-        found.others = max(0, instances_of(pid) - found.current().option.instances)
+        found.others = max(0, instances_of(pid) - found.processes)
     return found
