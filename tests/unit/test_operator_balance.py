@@ -20,7 +20,8 @@ from modelservice_operator.api.spec import Scaling
 from modelservice_operator.fleet import ReplicaSeen, ServiceView
 from modelservice_operator.load.balance import Outcome, plan_round
 from modelservice_operator.load.cold_start import ColdStart
-from modelservice_operator.load.forecast import Rates
+from modelservice_operator.load.error_budget import LEAST, ErrorBudget
+from modelservice_operator.load.forecast import ENOUGH, Rates, Shortfalls
 from modelservice_operator.load.gpus import Budgets
 from modelservice_operator.load.hold import HoldWindow
 from modelservice_operator.load.reading import LoadReading, NoData
@@ -64,6 +65,17 @@ def test_more_load_than_capacity_grows_at_once_and_says_why() -> None:
     assert outcome.replicas == 4
     assert outcome.verdict.decisions[-1].reason == (
         "180 rows/s expected in 60 s, capacity 50 rows/s each"
+    )
+
+
+def test_with_little_care_less_is_planned_for_than_is_expected_and_the_reason_says_so() -> None:
+    state = replace(settled(4), care=ErrorBudget(factor=LEAST), started=frozenset())
+    state = replace(state, shortfalls=Shortfalls(short=((NOW_S, 0.0),) * ENOUGH))
+    decision = decided(load(200), state, replicas=2).verdict.decisions[-1]
+    assert (decision.before, decision.after) == (2, 4)
+    assert decision.reason == (
+        "154 planned for of 200 rows/s expected in 60 s since hardly any is refused,"
+        " capacity 50 rows/s each"
     )
 
 

@@ -41,7 +41,7 @@ def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch:
     speed = trusted(speed)
     for_load = capacity.replicas_for(demand.planned / speed)
     each = f"capacity {figure(speed * capacity.of(1))} rows/s each"
-    load = f"{figure(demand.planned)} rows/s expected in {demand.lead_seconds:.0f} s, {each}"
+    load = f"{_load_words(demand)}, {each}"
     if demand.pending <= batch * max(1, ready):
         return Size(replicas=for_load, words=load)
     done = demand.rate + demand.pending / CLEAR_SECONDS
@@ -51,6 +51,14 @@ def size(demand: Demand, capacity: Capacity, *, speed: float, ready: int, batch:
         return Size(replicas=for_load, words=load)
     queue = f"{demand.pending:.0f} requests wait"
     return Size(replicas=for_queue, words=f"{load}; {queue}")
+
+
+def _load_words(demand: Demand) -> str:
+    soon = f"expected in {demand.lead_seconds:.0f} s"
+    if demand.planned >= demand.expected:
+        return f"{figure(demand.planned)} rows/s {soon}"
+    all_of_it = f"{figure(demand.expected)} rows/s {soon}"
+    return f"{figure(demand.planned)} planned for of {all_of_it} since hardly any is refused"
 
 
 def figure(value: float) -> str:
