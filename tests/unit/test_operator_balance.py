@@ -275,6 +275,18 @@ def test_donors_go_first_and_the_receiver_waits_for_them() -> None:
     assert third["chat"].replicas == 3
 
 
+def test_a_replica_goes_to_an_equal_only_once_it_has_paid_for_its_start() -> None:
+    chat, loads = on_gpu("chat", 1), {"tagger": load(60), "chat": load(160)}
+    tagger = on_gpu("tagger", 4)
+    state = replace(settled(4), starts=ColdStart(seen=(30.0,) * 3))
+    states = dict.fromkeys(fleet(tagger, chat), state)
+    for age, gives in ((2 * 30.0 + 1, True), (2 * 30.0 - 1, False)):
+        *old, new = tagger.pods
+        young = replace(tagger, pods=(*old, replace(new, created_at=NOW_S - age)))
+        found = round_of(fleet(young, chat), loads, 5, states)
+        assert ("taken from demo/tagger" in found["chat"].verdict.reason) is gives
+
+
 def test_an_unknown_budget_stops_growth_and_takes_nothing() -> None:
     found = round_of(fleet(on_gpu("a", 3), on_gpu("b", 1)), {"a": load(140), "b": load(400)}, None)
     assert found["a"].replicas is None

@@ -41,9 +41,21 @@ def markets(draw: st.DrawFn) -> tuple[list[Bid[str]], int]:
                 placed=draw(st.integers(0, surge)),
                 lends=draw(st.booleans()),
                 homeless=draw(st.booleans()),
+                settled=draw(st.booleans()),
             )
         )
     return bids, draw(st.integers(0, 30))
+
+
+def test_who_has_just_got_one_gives_none_to_equals_but_to_higher_ones_and_for_minima() -> None:
+    rich = bid("rich", now=4, wish=4, utility=rising(0.1, 1))
+    poor = bid("poor", now=1, wish=4)
+    for settled, given_up in ((True, 2), (False, 0)):
+        bids = [replace(rich, settled=settled), poor]
+        assert share(bids, 5).replicas == {"rich": 4 - given_up, "poor": 1 + given_up}
+    new = replace(rich, settled=False)
+    assert share([new, replace(poor, priority=1)], 5).replicas == {"rich": 1, "poor": 4}
+    assert share([new, replace(poor, least=3)], 5).replicas == {"rich": 2, "poor": 3}
 
 
 def used(bids: list[Bid[str]], replicas: Shares[str]) -> int:

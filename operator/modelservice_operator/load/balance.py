@@ -24,6 +24,8 @@ from .targets import Limit, Target, target_of, tightest, unknown_target
 NOT_READ = NoData(reason="NotRead", message="the load was not read")
 #: At most half of the replicas go in one step, and steps are so far apart.
 DOWN_STEP_SECONDS = 15.0
+#: A replica is given to equals no sooner than so many of its starts after it was asked for.
+SETTLING_STARTS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +176,13 @@ def _bid(view: ServiceView, wish: Wish, now: float) -> Bid[ServiceKey]:
         placed=max(lent, surge_placed(view)),
         lends=not wish.keeps and not lent,
         homeless=surge_is_homeless(view, now),
+        settled=_settled(view, now, SETTLING_STARTS * wish.state.starts.seconds),
     )
+
+
+def _settled(view: ServiceView, now: float, seconds: float) -> bool:
+    """Whether none of its replicas was asked for in the last ``seconds``."""
+    return all(pod.leaving or pod.created_at <= now - seconds for pod in view.pods)
 
 
 def _limited(bid: Bid[ServiceKey], limit: Limit | None) -> Bid[ServiceKey]:

@@ -2,7 +2,8 @@
 
 Minima come first, by priority. What is left goes to wishes, a higher priority before a lower one;
 within a priority a GPU goes to where it brings most, and moves only where that is clearly more
-than what its donor loses: a replica that starts serves nothing until it is ready.
+than what its donor loses: a replica that starts serves nothing until it is ready. Who has got one
+gives none to equals before that has paid for its start, or it would go back and forth.
 
 A rollout's new pod takes a place beside the replicas, in the turn of its service's priority and
 before what equals wish for: a free one; one that others give as they would for a replica that is
@@ -37,7 +38,8 @@ class Bid(Generic[Name]):
     replicas are worth, 0 … 1 times its weight; never falls. ``surge``: new pods of a rollout beside
     the replicas, 0 or 1, and ``placed`` of these have a place. ``lends``: the place of one of its
     replicas may be lent to it. ``homeless``: the scheduler has looked for a place too long, so what
-    is free is in the wrong places.
+    is free is in the wrong places. ``settled``: its youngest replica has paid for its start, so one
+    may be given to equals.
     """
 
     name: Name
@@ -51,6 +53,7 @@ class Bid(Generic[Name]):
     placed: int = 0
     lends: bool = False
     homeless: bool = False
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +280,7 @@ def _equal(table: _Table[Name], receiver: Bid[Name], most: float) -> Bid[Name] |
         if bid.priority == receiver.priority
         and bid.name != receiver.name
         and table.given[bid.name] > bid.least
+        and (bid.settled or math.isinf(most))
         and table.loss(bid) < most
     ]
     return min(able, key=lambda bid: (table.loss(bid), str(bid.name)), default=None)

@@ -58,6 +58,7 @@ CONSTANTS = (
     Constant(name="CLEAR_SECONDS", places=(sizing,)),
     Constant(name="QUEUE_EXTRA", places=(sizing,)),
     Constant(name="DOWN_STEP_SECONDS", places=(balance,)),
+    Constant(name="SETTLING_STARTS", places=(balance,), shared=True),
     Constant(name="SWITCHING", places=(sharing,), shared=True),
     Constant(name="LEAST_GAIN", places=(sharing,), shared=True),
     Constant(name="HORIZON_STARTS", places=(sharing,), shared=True),

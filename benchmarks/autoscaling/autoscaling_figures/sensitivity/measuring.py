@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 from bench_figures.rows import Figures
 
@@ -26,27 +27,33 @@ SHARED_SECONDS = 1.5 * 3600.0
 
 
 def measure(bench: Bench) -> Iterator[Figures]:
-    """All of it, at once."""
-    seeds = bench.seeds[:SEEDS]
-    alone = _alone(bench, seeds)
-    together = _together(bench, seeds)
-    bench.say("S: the product as it is")
-    base, shared = alone(), together()
+    """All of it, at once; each change is a process's job, since none needs another."""
+    asked = [(place, factor) for place in range(len(CONSTANTS)) for factor in FACTORS]
     found: dict[tuple[str, float], Varied] = {}
-    for constant in CONSTANTS:
-        for factor in FACTORS:
-            bench.say(f"S: {constant.title} x {factor:g}")
-            with other(constant, factor):
-                found[constant.title, factor] = Varied(
-                    value=constant.value,
-                    alone=None if constant.shared else alone(),
-                    together=together() if constant.shared else None,
-                )
+    with ProcessPoolExecutor() as processes:
+        alone, together = processes.submit(_alone, bench), processes.submit(_together, bench)
+        jobs = [processes.submit(_varied, bench, *change) for change in asked]
+        base, shared = alone.result(), together.result()
+        bench.say("S: the product as it is")
+        for (place, factor), job in zip(asked, jobs, strict=True):
+            title = CONSTANTS[place].title
+            found[title, factor] = job.result()
+            bench.say(f"S: {len(found)} of {len(jobs)}: {title} x {factor:g}")
     values = {constant.title: constant.value for constant in CONSTANTS}
     yield figures(values, base, shared, found)
 
 
-def _alone(bench: Bench, seeds: tuple[int, ...]) -> Callable[[], list[Run]]:
+def _varied(bench: Bench, place: int, factor: float) -> Varied:
+    constant = CONSTANTS[place]  # itself it cannot be sent to a process: it has modules
+    with other(constant, factor):
+        return Varied(
+            value=constant.value,
+            alone=None if constant.shared else _alone(bench),
+            together=_together(bench) if constant.shared else None,
+        )
+
+
+def _alone(bench: Bench) -> list[Run]:
     model = ModelOf()
     each = capacity_of_model(model).of(1)
     cases = [
@@ -57,19 +64,19 @@ def _alone(bench: Bench, seeds: tuple[int, ...]) -> Callable[[], list[Run]]:
             seed=s,
         )
         for name in generated.SHAPES
-        for s in seeds
+        for s in bench.seeds[:SEEDS]
     ]
-    return lambda: [run(case, ours()(case)) for case in cases]
+    return [run(case, ours()(case)) for case in cases]
 
 
-def _together(bench: Bench, seeds: tuple[int, ...]) -> Callable[[], list[Shared]]:
+def _together(bench: Bench) -> list[Shared]:
     capacity = capacity_of_model(SHARED_MODEL)
     mixes = {}
-    for s in seeds:
+    for s in bench.seeds[:SEEDS]:
         mix = generated.mix(s, bench.seconds(SHARED_SECONDS))
         scale = FLUID * SHARED_MODEL.full / sum(float(t.rate.mean()) for t in mix.values())
         mixes[s] = {name: trace.scaled(scale) for name, trace in mix.items()}
-    return lambda: [
+    return [
         share(mix, SHARED_MODEL, Product(capacities=dict.fromkeys(mix, capacity)), GPUS, seed=s)
         for s, mix in mixes.items()
     ]
