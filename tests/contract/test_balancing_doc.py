@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from pathlib import Path
@@ -149,7 +150,13 @@ def test_its_words_for_figures_are_still_right() -> None:
     assert cold_start.ENOUGH == 3
     assert (cold_start.REMEMBERED, cold_start.QUANTILE, forecast.QUANTILE) == (10, 0.9, 0.9)
     assert (forecast.TREND_SHARE, forecast.MEMORY_SECONDS) == (0.5, 3600)
-    assert (error_budget.UP, error_budget.DOWN, error_budget.PLANNED_SHARE) == (1.25, 0.99, 0.4)
+    assert (error_budget.UP, error_budget.DOWN, error_budget.PLANNED_SHARE) == (1.25, 0.98, 0.4)
+    assert (error_budget.MOST, forecast.EASY) == (8, 0.25)
+    assert math.sqrt(error_budget.LEAST / forecast.EASY) == pytest.approx(0.75, abs=0.005)
+    shortfalls = forecast.Shortfalls(short=tuple((0.0, float(n)) for n in range(1, 61)))
+    covered = {care: shortfalls.margin(0.0, care) / 60 for care in (0.5, 1.0, 2.0, 6.1)}
+    assert covered == {0.5: 4 / 5, 1.0: 9 / 10, 2.0: 19 / 20, 6.1: 1.0}
+    assert balance.SETTLING_STARTS == 2
     assert READ_SECONDS <= 60
     assert (replicas.SAFE_AFTER_SECONDS, replicas.PEAK_SECONDS) == (10 * 60, 24 * 3600)
 
