@@ -17,6 +17,7 @@ from autoscaling_figures.controllers.faro import FaroLike
 from autoscaling_figures.controllers.hpa import Hpa
 from autoscaling_figures.controllers.product import Product
 from autoscaling_figures.loads import choosing, generated
+from autoscaling_figures.runs.collecting import collected
 from autoscaling_figures.runs.sharing import Shared, share
 from autoscaling_figures.simulator.arrivals import Trace
 from autoscaling_figures.simulator.model import ModelOf
@@ -72,12 +73,8 @@ def _all(
         for who in _controllers(mix, model)
         if who != RANKED or gpus == BUDGETS[0]
     }
-    found = {}
-    for number, ((gpus, who), job) in enumerate(jobs.items(), start=1):
-        found[gpus, who] = job.result()
-        how = ", pooled" if model.pooled else ""
-        bench.say(f"B: {number} of {len(jobs)}: {gpus} GPUs, {who}{how}")
-    return found
+    how = ", pooled" if model.pooled else ""
+    return collected(jobs, bench.say, lambda key: f"B: {key[0]} GPUs, {key[1]}{how}")
 
 
 def _runs(

@@ -12,6 +12,7 @@ from autoscaling_figures.budget.measuring import MODEL as SHARED_MODEL
 from autoscaling_figures.capacities import capacity_of_model
 from autoscaling_figures.controllers.product import Product
 from autoscaling_figures.loads import choosing, generated
+from autoscaling_figures.runs.collecting import collected
 from autoscaling_figures.runs.running import Case, Run, run
 from autoscaling_figures.runs.sharing import Shared, share
 from autoscaling_figures.simulator.model import ModelOf
@@ -28,17 +29,17 @@ SHARED_SECONDS = 1.5 * 3600.0
 
 def measure(bench: Bench) -> Iterator[Figures]:
     """All of it, at once; each change is a process's job, since none needs another."""
-    asked = [(place, factor) for place in range(len(CONSTANTS)) for factor in FACTORS]
-    found: dict[tuple[str, float], Varied] = {}
+    places = {constant.title: place for place, constant in enumerate(CONSTANTS)}
     with ProcessPoolExecutor() as processes:
         alone, together = processes.submit(_alone, bench), processes.submit(_together, bench)
-        jobs = [processes.submit(_varied, bench, *change) for change in asked]
+        jobs = {
+            (title, factor): processes.submit(_varied, bench, place, factor)
+            for title, place in places.items()
+            for factor in FACTORS
+        }
         base, shared = alone.result(), together.result()
         bench.say("S: the product as it is")
-        for (place, factor), job in zip(asked, jobs, strict=True):
-            title = CONSTANTS[place].title
-            found[title, factor] = job.result()
-            bench.say(f"S: {len(found)} of {len(jobs)}: {title} x {factor:g}")
+        found = collected(jobs, bench.say, lambda key: f"S: {key[0]} x {key[1]:g}")
     values = {constant.title: constant.value for constant in CONSTANTS}
     yield figures(values, base, shared, found)
 

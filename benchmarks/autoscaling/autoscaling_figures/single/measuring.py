@@ -10,6 +10,7 @@ from bench_figures.rows import Figures
 from autoscaling_figures.bench import Bench
 from autoscaling_figures.capacities import each_of
 from autoscaling_figures.loads import choosing, generated
+from autoscaling_figures.runs.collecting import collected
 from autoscaling_figures.runs.running import Case, foreseen, run
 from autoscaling_figures.runs.tables import Known, Table, blocks
 from autoscaling_figures.simulator.arrivals import Trace
@@ -63,12 +64,11 @@ def _all(
         (start, name): processes.submit(_table, traces, bench.seeds, start, pooled=pooled)
         for (start, name), traces in asked.items()
     }
-    tables = {}
-    for number, ((start, name), job) in enumerate(jobs.items(), start=1):
-        tables[start, name] = job.result()
-        how = "pooled" if pooled else f"starts take {start:.0f} s"
-        bench.say(f"A: {number} of {len(jobs)}: {name}, {how}")
-    return tables
+    return collected(
+        jobs,
+        bench.say,
+        lambda key: f"A: {key[1]}, {'pooled' if pooled else f'starts take {key[0]:.0f} s'}",
+    )
 
 
 def _table(traces: Sequence[Trace], seeds: Sequence[int], start: float, *, pooled: bool) -> Table:
