@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -152,6 +154,14 @@ class Pod:
             return 0, ""
         finally:
             connection.close()
+
+    def pending(self) -> int:
+        """How many requests wait."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[2]}/metrics") as answer:
+            told = answer.read().decode()
+        found = re.search(r"^nv_inference_pending_request_count\{.*\} (\d+)", told, re.MULTILINE)
+        assert found, told
+        return int(found[1])
 
     def probe(self) -> subprocess.CompletedProcess[str]:
         """One call of the startup probe."""
