@@ -69,9 +69,15 @@ def configurations(batch: int) -> tuple[Key, ...]:
 
 
 def calibrating(batch: int) -> tuple[Key, ...]:
-    """One of each way: the largest batch at the higher rate, as a tuning does it. Not scored."""
-    ways = ((1, 1), (2, 1), (1, 2))
-    return tuple((Setting(batch=batch, instances=i, threads=t), HIGH) for i, t in ways)
+    """One of each way and kind of load, as a tuning for that load does it. Not scored.
+
+    At a rate the largest batch, in a closed loop one between those that are scored.
+    """
+    ways = ((1, 1, batch // 2), (2, 1, batch // 4), (1, 2, batch // 2))
+    return (
+        *((Setting(batch=batch, instances=i, threads=t), HIGH) for i, t, _ in ways),
+        *((Setting(batch=max(1, b), instances=i, threads=t), 0.0) for i, t, b in ways),
+    )
 
 
 def figures(model: str, compared: Sequence[Compared]) -> Figures:

@@ -34,8 +34,8 @@ from modelservice_runtime.tuner.running_server import connect
 from modelservice_runtime.tuner.search import batching_of
 from modelservice_runtime.tuner.settings import Limits, Option, Setting
 from modelservice_runtime.tuner.simulation.arrivals import Requests
-from modelservice_runtime.tuner.simulation.loads import AtTimes
-from modelservice_runtime.tuner.simulation.outcomes import Outcome, closed_loop, open_loop
+from modelservice_runtime.tuner.simulation.loads import AtTimes, InFlight, Load
+from modelservice_runtime.tuner.simulation.outcomes import Outcome
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
 
 _LIMIT_SECONDS = 900.0
@@ -104,13 +104,7 @@ def _requests(sent: Sequence[float]) -> Requests:
 
 
 def _simulated(service: ServiceTime, point: Mapping[str, Any]) -> dict[str, float]:
-    batching = batching_of(_setting(point))
-    if point["clients"]:
-        rows: np.ndarray = np.ones(1, np.int64)
-        outcome = closed_loop(service, batching, point["clients"], rows, _CLOSED_ANSWERS)
-    else:
-        outcome = open_loop(service, batching, _requests(point["sent"]))
-    return _words(outcome)
+    return _words(_load(point).outcome(service, batching_of(_setting(point))))
 
 
 def _words(outcome: Outcome) -> dict[str, float]:
@@ -126,21 +120,33 @@ def _calibrated(
     points: Sequence[Mapping[str, Any]],
     goal_ms: float,
 ) -> list[dict[str, float]]:
-    """Each model put right by the measured point that is there for it."""
-    right = dict(models)
-    for point in points:
-        if point["fitted"]:
-            seen = Seen(
-                batching=batching_of(_setting(point)),
-                load=AtTimes(requests=_requests(point["sent"])),
-                executions={size: (n, spent) for size, n, spent in point["executions"]},
-                median_ms=point["p50_ms"],
-                tail_ms=point["p99_ms"],
-                goal_ms=goal_ms,
-                violations=point["violations"],
-            )
-            right[_key(point)] = fitted(models[_key(point)], [seen], _PERCENTILE).service
-    return [_simulated(right[_key(point)], point) for point in points]
+    """Each model put right by the measured point of its kind of load that is there for it."""
+    right = {
+        (_key(point), bool(point["clients"])): _put_right(models[_key(point)], point, goal_ms)
+        for point in points
+        if point["fitted"]
+    }
+    return [_simulated(right[_key(point), bool(point["clients"])], point) for point in points]
+
+
+def _put_right(service: ServiceTime, point: Mapping[str, Any], goal_ms: float) -> ServiceTime:
+    seen = Seen(
+        batching=batching_of(_setting(point)),
+        load=_load(point),
+        executions={size: (n, spent) for size, n, spent in point["executions"]},
+        median_ms=point["p50_ms"],
+        tail_ms=point["p99_ms"],
+        goal_ms=goal_ms,
+        violations=point["violations"],
+    )
+    return fitted(service, [seen], _PERCENTILE).service
+
+
+def _load(point: Mapping[str, Any]) -> Load:
+    if not point["clients"]:
+        return AtTimes(requests=_requests(point["sent"]))
+    single: np.ndarray = np.ones(1, np.int64)
+    return InFlight(clients=point["clients"], rows=single, count=_CLOSED_ANSWERS)
 
 
 if __name__ == "__main__":
