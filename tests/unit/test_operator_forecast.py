@@ -102,12 +102,15 @@ def test_with_the_least_care_a_quarter_less_is_planned_for() -> None:
     assert planned(90.0, 10.0, LEAST) == pytest.approx(75.0, abs=0.5)
 
 
-def cared(shares: Sequence[float], care: ErrorBudget | None = None) -> ErrorBudget:
+def cared(
+    shares: Sequence[float], care: ErrorBudget | None = None, *, short: bool = True
+) -> ErrorBudget:
     """After minutes with such shares of violations, where one in a hundred is allowed."""
     budget = care or ErrorBudget()
     begin = budget.minutes[-1][0] if budget.minutes else 0.0
     for number, share in enumerate(shares, start=1):
-        budget = budget.add(begin + 60.0 * number, 1000.0, 1000.0 * share, allowed=0.01)
+        at = begin + 60.0 * number
+        budget = budget.add(at, 1000.0, 1000.0 * share, allowed=0.01, short=short)
     return budget
 
 
@@ -115,6 +118,20 @@ def test_care_grows_by_a_quarter_a_minute_and_goes_slowly() -> None:
     assert cared([0.05] * 3).factor == pytest.approx(1.25**3)
     assert cared([0.0] * 3).factor == pytest.approx(0.98**3)
     assert cared([0.003] * 3).factor == 1.0
+
+
+def test_what_is_refused_while_replicas_are_enough_makes_nobody_careful() -> None:
+    """Triton overlooks a request now and then at any load: more replicas would not help."""
+    assert cared([0.05] * 3, short=False).factor == pytest.approx(0.98**3)
+
+
+def test_a_moment_without_enough_replicas_counts_for_its_minute_and_no_other() -> None:
+    budget = cared([0.0])
+    for at, short in ((65.0, True), (70.0, False), (120.0, False)):
+        budget = budget.add(at, 1000.0, 50.0, allowed=0.01, short=short)
+    assert budget.minutes[-1] == (120.0, 1000.0, 50.0)
+    budget = budget.add(180.0, 1000.0, 50.0, allowed=0.01, short=False)
+    assert budget.minutes[-1] == (180.0, 1000.0, 0.0)
 
 
 @over(st.lists(st.floats(0.0, 1.0), max_size=100))

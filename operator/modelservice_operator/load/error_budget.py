@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Of the requests that may miss the goal, the share that is planned with.
 PLANNED_SHARE = 0.4
@@ -16,20 +16,30 @@ LEAST_REQUESTS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBudget:
-    """``factor``: the care to plan with. ``minutes``: 15 times (end, requests, violations)."""
+    """``factor``: the care to plan with. ``minutes``: 15 times (end, requests, violations).
+
+    ``short``: since the last of them there was more load than replicas for it.
+    """
 
     factor: float = 1.0
     minutes: tuple[tuple[float, float, float], ...] = ()
+    short: bool = False
 
-    def add(self, at: float, requests: float, violations: float, *, allowed: float) -> ErrorBudget:
+    def add(
+        self, at: float, requests: float, violations: float, *, allowed: float, short: bool
+    ) -> ErrorBudget:
         """What was counted in the minute up to ``at``; one minute is taken after another.
 
-        ``allowed``: share of the requests that may miss the goal.
+        ``allowed``: share of the requests that may miss the goal. ``short``: there is more load
+        now than the replicas carry that there are. In a minute without that nothing was missed for
+        want of replicas, and more of them would not help: where a limit is set on waiting, Triton
+        overlooks a request now and then at any load (docs/tuning.md).
         """
+        short = short or self.short
         if self.minutes and 0 <= at - self.minutes[-1][0] < STEP_SECONDS:
-            return self
+            return replace(self, short=short)
         kept = tuple(minute for minute in self.minutes if 0 < at - minute[0] < LONG_SECONDS)
-        minutes = (*kept, (at, requests, violations))
+        minutes = (*kept, (at, requests, violations if short else 0.0))
         last, long = _share(minutes[-1:]), _share(minutes)
         return ErrorBudget(factor=self._next(last, long, PLANNED_SHARE * allowed), minutes=minutes)
 

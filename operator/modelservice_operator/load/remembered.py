@@ -104,6 +104,7 @@ class _Kept:
     shortfall_count: int = 0
     factor: float = 1.0
     minutes: tuple[Row, ...] = ()
+    short: bool = False
     starts: Row = ()
     started: tuple[str, ...] = ()
     fresh: int = 0
@@ -156,6 +157,7 @@ def remembered_text(
             shortfall_count=min(len(shorts), MOST_COUNT),
             factor=rounded(state.care.factor),
             minutes=rows_of(state.care.minutes, at),
+            short=state.care.short,
             starts=tuple(rounded(seconds) for seconds in state.starts.seen),
             started=tuple(sorted(pod.removeprefix(prefix) for pod in state.started)),
             fresh=state.fresh,
@@ -214,6 +216,7 @@ def _state(kept: _Kept, view: ServiceView) -> BalancerState:
         care=ErrorBudget(
             factor=kept.factor,
             minutes=tuple((at - age, asked, missed) for age, asked, missed in kept.minutes),
+            short=kept.short,
         ),
         starts=ColdStart(seen=kept.starts),
         started=frozenset(prefix + pod for pod in kept.started),

@@ -30,6 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from modelservice_operator.api.capacity import trusted
 from modelservice_operator.api.pausing import ALL, IN
 from modelservice_operator.api.service import Decision
 from modelservice_operator.api.spec import SAFE, Scaling
@@ -292,7 +293,13 @@ def _sized(
         shortfalls=state.shortfalls.add(
             now, load.rates.short, forecast, lead_seconds=lead, hold_seconds=seconds
         ),
-        care=state.care.add(now, load.requests, load.violations, allowed=view.allowed),
+        care=state.care.add(
+            now,
+            load.requests,
+            load.violations,
+            allowed=view.allowed,
+            short=load.rates.short > trusted(view.speed) * capacity.of(len(view.ready)),
+        ),
         peak=state.peak.record(current, now=now, seconds=PEAK_SECONDS),
         season=season,
     )
