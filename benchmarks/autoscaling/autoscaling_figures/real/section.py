@@ -32,10 +32,10 @@ machine that does nothing else, and leaves pictures of every window beside its r
 """
 _REPLAYED = """\
 The same requests in the simulator, with the measured profile, starts and drains; five seeds. Real
-Tritons refuse about one request in a hundred at any load, on both sides: with a limit on waiting a
-batcher now and then sleeps on though an instance got free, until the next request comes
-([the tuner's figures](tuner.md), T7). The simulator's does so as often as on a quiet machine; here
-twelve Tritons shared two cores, where it is more often:"""
+Tritons refuse a request now and then at any load, on both sides: with a limit on waiting a batcher
+may sleep on though an instance got free, until the next request comes
+([the tuner's figures](tuner.md), T7). The simulator's does so as often as one Triton on a quiet
+machine; where twelve share two cores it may be more often:"""
 _FAULTS = """\
 What was broken for real, on our side alone; the load has fallen to a quarter shortly before the
 first. *Given up*: replicas, while it holds; *jump*: replicas that come or go within 40 s after it;
