@@ -79,6 +79,13 @@ def test_with_little_care_less_is_planned_for_than_is_expected_and_the_reason_sa
     )
 
 
+def test_refusals_with_replicas_enough_are_not_counted_against_the_error_budget() -> None:
+    reading = load(150, requests=9000.0, violations=450.0)
+    enough, short = (decided(reading, replicas=count).state.care for count in (4, 2))
+    assert (enough.minutes[-1], short.minutes[-1]) == ((NOW_S, 9000.0, 0.0), (NOW_S, 9000.0, 450.0))
+    assert enough.factor < 1 < short.factor
+
+
 def test_load_that_rises_is_met_ahead() -> None:
     rising = load(150, rates=Rates(short=110.0, long=110.0, before=10.0))
     state = BalancerState(starts=ColdStart(seen=(30.0,) * 3))

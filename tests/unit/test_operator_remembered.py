@@ -116,6 +116,7 @@ def full_state() -> BalancerState:
         care=ErrorBudget(
             factor=1.2345,
             minutes=tuple((NOW_S - 60.0 * age, 54321.0, 123.0) for age in range(14, -1, -1)),
+            short=True,
         ),
         starts=ColdStart(seen=(30.0, 41.0, 35.0, 60.0, 31.0, 30.0, 30.0, 33.0, 30.0, 30.0)),
         started=frozenset(f"tiny-5d9c7b6f4c-x{number:04}" for number in range(64)),
