@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from autoscaling_figures.budget.findings import turns  # noqa: E402
 from autoscaling_figures.replay import picture  # noqa: E402
 from autoscaling_figures.runs.running import Run  # noqa: E402
 from autoscaling_figures.runs.tables import Known, Table, blocks, interval  # noqa: E402
+from autoscaling_figures.sensitivity.findings import of_overlooking  # noqa: E402
 from autoscaling_figures.simulator.world import Change  # noqa: E402
 from bench_figures import document  # noqa: E402
 from bench_figures.document import Document  # noqa: E402
@@ -85,6 +87,18 @@ def test_blocks_of_seeds_are_drawn_anew_together() -> None:
         ),
     )
     assert found == pytest.approx((0.5, 0.5, 0.5)), "every block says the same"
+
+
+def test_what_is_overlooked_stands_beside_nothing_overlooked() -> None:
+    base, dearer = made(0.01), replace(made(0.02), seconds=np.full(60, 150.0))
+    found = of_overlooking([base] * 2, {0.1: [base, dearer]})
+    told = [(item.of, item.what, item.value) for item in found.rows]
+    assert told == [
+        ("0% of the moments", "violations", pytest.approx(1.0)),
+        ("0% of the moments", "GPU-seconds", pytest.approx(1.0)),
+        ("10% of the moments", "violations", pytest.approx(1.5)),
+        ("10% of the moments", "GPU-seconds", pytest.approx(1.25**0.5, rel=1e-3)),
+    ]
 
 
 def test_a_gpu_that_comes_back_at_once_is_counted() -> None:

@@ -51,5 +51,16 @@ def figures(
     return Figures(rows=tuple(rows), targets=())
 
 
+def of_overlooking(base: Sequence[Run], found: Mapping[float, Sequence[Run]]) -> Figures:
+    """By how often a batcher overlooks who waits. Rows only."""
+    rows: list[Row] = []
+    for overlooks, runs in {0.0: base, **found}.items():
+        of = f"{overlooks:.0%} of the moments"
+        costs = [new.cost / old.cost for new, old in zip(runs, base, strict=True)]
+        rows.append(row("S.overlooked", "violations", "%", [100 * _missed(runs)], of=of))
+        rows.append(row("S.overlooked", "GPU-seconds", "", [geometric(costs)], of=of))
+    return Figures(rows=tuple(rows), targets=())
+
+
 def _missed(runs: Sequence[Run]) -> float:
     return fmean(one.missed for one in runs)

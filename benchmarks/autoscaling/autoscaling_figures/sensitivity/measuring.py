@@ -19,11 +19,13 @@ from autoscaling_figures.simulator.model import ModelOf
 from autoscaling_figures.single.peers import ours
 
 from .constants import CONSTANTS, other
-from .findings import FACTORS, Varied, figures
+from .findings import FACTORS, Varied, figures, of_overlooking
 
 #: Seeds; and of the services that share, GPUs and replicas that the mean load of all takes.
 SEEDS = 2
 GPUS, FLUID = 24, 22.0
+#: How often a batcher sleeps on though an instance got free: on a quiet machine, and on a busy one.
+OVERLOOKS = (0.1, 0.3)
 SHARED_SECONDS = 1.5 * 3600.0
 
 
@@ -37,11 +39,14 @@ def measure(bench: Bench) -> Iterator[Figures]:
             for title, place in places.items()
             for factor in FACTORS
         }
+        sleepy = {share: processes.submit(_alone, bench, share) for share in OVERLOOKS}
         base, shared = alone.result(), together.result()
         bench.say("S: the product as it is")
         found = collected(jobs, bench.say, lambda key: f"S: {key[0]} x {key[1]:g}")
+        overlooked = {share: runs.result() for share, runs in sleepy.items()}
     values = {constant.title: constant.value for constant in CONSTANTS}
     yield figures(values, base, shared, found)
+    yield of_overlooking(base, overlooked)
 
 
 def _varied(bench: Bench, place: int, factor: float) -> Varied:
@@ -54,8 +59,8 @@ def _varied(bench: Bench, place: int, factor: float) -> Varied:
         )
 
 
-def _alone(bench: Bench) -> list[Run]:
-    model = ModelOf()
+def _alone(bench: Bench, overlooks: float = 0.0) -> list[Run]:
+    model = ModelOf(overlooks=overlooks)
     each = capacity_of_model(model).of(1)
     cases = [
         Case(

@@ -16,6 +16,11 @@ the product as it is.
 _TABLES = {
     "S.alone": ("One service, starts of 60 s:", "constant"),
     "S.shared": ("Ten services on 24 GPUs:", "constant"),
+    "S.overlooked": (
+        "The one service, where Triton's batchers overlook who waits"
+        " ([the tuner's figures](tuner.md), T7); no replica more would help:",
+        "overlooked",
+    ),
 }
 
 
