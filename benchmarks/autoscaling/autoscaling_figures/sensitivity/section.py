@@ -17,8 +17,7 @@ _TABLES = {
     "S.alone": ("One service, starts of 60 s:", "constant"),
     "S.shared": ("Ten services on 24 GPUs:", "constant"),
     "S.overlooked": (
-        "The one service, with batchers that overlook who waits ([T7](tuner.md)), where no replica"
-        " more would help:",
+        "The one service, with batchers that [overlook who waits](tuner.md) (T7):",
         "overlooked",
     ),
 }
