@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_service import LiveService
+from live_service import REFUSAL, LiveService
 
 from modelservice_harness.access import Access
 from modelservice_harness.images import USER
@@ -134,7 +134,7 @@ def test_an_example_is_built_judged_served_and_its_client_gets_the_right_answer(
         done = subprocess.run(
             [*command, *asked], cwd=folder, capture_output=True, text=True, check=False, timeout=60
         )
-        return None if "Request timeout expired" in done.stderr else done
+        return None if REFUSAL in done.stderr else done
 
     done = service.wait(answer, ANSWER_SECONDS, "an answer to its client")
     assert done.returncode == 0, done.stderr

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks" / "common"))
+
+from bench_figures import document  # noqa: E402
+
 _HEAD = "## What falls short, and why"
 #: At the beginning of a reason: ``**A3**, **A3.violations**:``.
 _IDS = re.compile(r"^- (\*\*.+?\*\*):", re.MULTILINE | re.DOTALL)
@@ -17,13 +20,8 @@ _IDS = re.compile(r"^- (\*\*.+?\*\*):", re.MULTILINE | re.DOTALL)
 
 def missed(area: str) -> set[str]:
     """The targets that the latest run did not keep."""
-    found = json.loads((ROOT / "benchmarks" / area / "results.json").read_text())
-    return {item["id"] for item in found["targets"] if not holds(item)}
-
-
-def holds(item: dict[str, Any]) -> bool:
-    value, target = item["value"], item["target"]
-    return bool({"<=": value <= target, ">=": value >= target, "==": value == target}[item["op"]])
+    found = document.read(ROOT / "benchmarks" / area / "results.json")
+    return {item.id for item in found.targets if not item.holds()}
 
 
 def explained(page: str) -> list[str]:

@@ -39,10 +39,7 @@ def figures(
         of = f"{title} = {values[title]:g}"
         at = f"x {factor:g}"
         if varied.alone is not None:
-            costs = [new.cost / old.cost for new, old in zip(varied.alone, base, strict=True)]
-            missed = 100 * _missed(varied.alone)
-            rows.append(row("S.alone", f"{at}: violations", "%", [missed], of=of))
-            rows.append(row("S.alone", f"{at}: GPU-seconds", "", [geometric(costs)], of=of))
+            rows += _beside(base, varied.alone, group="S.alone", of=of, at=f"{at}: ")
         if varied.together is not None:
             missed = 100 * fmean(one.missed for one in varied.together)
             worst = 100 * fmean(one.worst for one in varied.together)
@@ -55,11 +52,18 @@ def of_overlooking(base: Sequence[Run], found: Mapping[float, Sequence[Run]]) ->
     """By how often a batcher overlooks who waits. Rows only."""
     rows: list[Row] = []
     for overlooks, runs in {0.0: base, **found}.items():
-        of = f"{overlooks:.0%} of the moments"
-        costs = [new.cost / old.cost for new, old in zip(runs, base, strict=True)]
-        rows.append(row("S.overlooked", "violations", "%", [100 * _missed(runs)], of=of))
-        rows.append(row("S.overlooked", "GPU-seconds", "", [geometric(costs)], of=of))
+        rows += _beside(base, runs, group="S.overlooked", of=f"{overlooks:.0%} of the moments")
     return Figures(rows=tuple(rows), targets=())
+
+
+def _beside(
+    base: Sequence[Run], runs: Sequence[Run], *, group: str, of: str, at: str = ""
+) -> tuple[Row, Row]:
+    costs = [new.cost / old.cost for new, old in zip(runs, base, strict=True)]
+    return (
+        row(group, f"{at}violations", "%", [100 * _missed(runs)], of=of),
+        row(group, f"{at}GPU-seconds", "", [geometric(costs)], of=of),
+    )
 
 
 def _missed(runs: Sequence[Run]) -> float:

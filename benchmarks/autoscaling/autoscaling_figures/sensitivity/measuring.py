@@ -39,11 +39,11 @@ def measure(bench: Bench) -> Iterator[Figures]:
             for title, place in places.items()
             for factor in FACTORS
         }
-        sleepy = {share: processes.submit(_alone, bench, share) for share in OVERLOOKS}
+        sleepy = {often: processes.submit(_alone, bench, often) for often in OVERLOOKS}
         base, shared = alone.result(), together.result()
         bench.say("S: the product as it is")
         found = collected(jobs, bench.say, lambda key: f"S: {key[0]} x {key[1]:g}")
-        overlooked = {share: runs.result() for share, runs in sleepy.items()}
+        overlooked = {often: runs.result() for often, runs in sleepy.items()}
     values = {constant.title: constant.value for constant in CONSTANTS}
     yield figures(values, base, shared, found)
     yield of_overlooking(base, overlooked)
