@@ -30,12 +30,14 @@ from bench_figures.command_line import figure_of, take_signals
 from bench_figures.document import Document
 from bench_figures.machine import BUSY, environment_versions, machine, project_versions
 from bench_figures.page import text_table
+from bench_figures.recorded import Series
 from bench_figures.rows import Figures
 from tuner_figures.bench import ANALYZER, SERVING, Bench
 from tuner_figures.capacity import measuring as capacity
 from tuner_figures.fidelity import measuring as fidelity
 from tuner_figures.ground.cluster import Ground, ground
 from tuner_figures.limits import measuring as limits
+from tuner_figures.loads import traces
 from tuner_figures.memory import measuring as memory
 from tuner_figures.operated import measuring as operated
 from tuner_figures.peers.modes import MODES, QUICK, Mode, named
@@ -95,7 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         f" {','.join(mode.word for mode in CARRIED)}",
     )  # fmt: skip
     parser.add_argument("--repeats", type=int, help=f"default: {_words(REPEATS)}; 1 with --quick")
-    parser.add_argument("--traces", type=Path, metavar="DIR", help="recorded traffic for T2, *.csv")
+    parser.add_argument(
+        "--traces",
+        type=Path,
+        metavar="DIR",
+        help="recorded traffic for T2, *.csv; of each file its busiest series",
+    )
     parser.add_argument("--work", type=Path, help="default: in the project's cache")
     parser.add_argument("--out", type=Path, default=table.RESULTS)
     return parser
@@ -117,6 +124,7 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
     work = options.work or workshop.layout.cache / "benchmarks" / "tuner"
     out = work / "quick.json" if options.quick else options.out
     work.mkdir(parents=True, exist_ok=True)
+    recorded = traces.read(options.traces)
     with exclusive(
         workshop.layout.clusters.parent / ".bench.lock",
         lambda: workshop.console.say("another benchmark runs, waiting"),
@@ -125,7 +133,7 @@ def _run(workshop: Workshop, options: argparse.Namespace) -> None:
         if (busy := host["loadAverageBefore"]) > BUSY:
             workshop.console.say(f"the machine is busy (load average {busy:g}): figures suffer")
         with ground(workshop) as cluster:
-            bench = _bench(workshop, options, work, cluster)
+            bench = _bench(workshop, options, recorded, work, cluster)
             _measure(bench, options, out, host)
     _report(workshop, out)
 
@@ -146,7 +154,13 @@ def _measure(bench: Bench, options: argparse.Namespace, out: Path, host: Mapping
         bench.say(f"{name}: measured in {clock_text(time.monotonic() - began)}")
 
 
-def _bench(workshop: Workshop, options: argparse.Namespace, work: Path, cluster: Ground) -> Bench:
+def _bench(
+    workshop: Workshop,
+    options: argparse.Namespace,
+    recorded: tuple[Series, ...],
+    work: Path,
+    cluster: Ground,
+) -> Bench:
     provisioned = prepare(workshop, Wanted(environments=ENVIRONMENTS, project=True))
     return Bench(
         workshop=workshop,
@@ -157,7 +171,7 @@ def _bench(workshop: Workshop, options: argparse.Namespace, work: Path, cluster:
         ground=cluster,
         models=tuple(options.model),
         modes=options.modes or MODES,
-        traces=options.traces,
+        traces=recorded,
     )
 
 

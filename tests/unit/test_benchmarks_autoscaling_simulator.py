@@ -15,7 +15,7 @@ sys.path[:0] = [str(BENCHMARKS / "autoscaling"), str(BENCHMARKS / "common")]
 
 from autoscaling_figures.bounds.clairvoyant import clairvoyant, fluid  # noqa: E402
 from autoscaling_figures.loads import choosing, generated  # noqa: E402
-from autoscaling_figures.loads.recorded import NotATraceError, parsed  # noqa: E402
+from autoscaling_figures.loads.recorded import coarser  # noqa: E402
 from autoscaling_figures.runs.matching import cost_at, geometric  # noqa: E402
 from autoscaling_figures.runs.running import Case, Planned, foreseen, run  # noqa: E402
 from autoscaling_figures.simulator.arrivals import Trace, arrivals  # noqa: E402
@@ -33,6 +33,7 @@ from autoscaling_figures.simulator.world import (  # noqa: E402
     Seen,
     World,
 )
+from bench_figures.recorded import Series  # noqa: E402
 
 MODEL = ModelOf(start=30.0)
 
@@ -285,35 +286,10 @@ def test_made_up_traffic_has_its_mean_and_its_seed() -> None:
     )
 
 
-def test_recorded_traffic_has_a_column_for_each_service() -> None:
-    lines = "\n".join(f"{minute},{minute + 1},2" for minute in range(12))
-    series = parsed("mix", f"minute,a,b\n{lines}\n")
-    assert sorted(series) == ["a", "b"]
-    assert (series["a"].seconds, series["a"].counts[3]) == (60.0, 4.0)
-    seconds = parsed(
-        "s", "second,requests,context_tokens\n" + "".join(f"{i},1,9\n" for i in range(20))
-    )
-    assert list(seconds) == ["requests"]
-    assert seconds["requests"].counts.tolist() == [5.0] * 4
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "minute\n" + "1\n" * 20,
-        "requests\n1\n2\n",
-        "requests\n" + "x\n" * 20,
-        "requests\n" + "nan\n" * 20,
-        "requests\n" + "-1\n" * 20,
-        "minute,requests\n" + "1,1\n" * 20,
-        "minute,requests\n" + "".join(f"{i * i},1\n" for i in range(20)),
-        "minute,requests\n" + "1\n" * 20,
-    ],
-)
-def test_what_is_no_trace_is_refused_by_name(text: str) -> None:
-    with pytest.raises(NotATraceError, match="t:"):
-        parsed("t", text)
+def test_lines_of_a_recording_that_are_too_close_are_added_up() -> None:
+    trace = coarser(Series(name="t", counts=(1.0,) * 23, seconds=1.0))
+    assert (trace.counts.tolist(), trace.seconds) == ([5.0] * 4, 5.0)
+    assert coarser(Series(name="t", counts=(1.0,) * 23, seconds=60.0)).counts.tolist() == [1.0] * 23
 
 
 def test_of_recorded_traffic_the_busiest_hours_are_taken_and_made_as_large() -> None:

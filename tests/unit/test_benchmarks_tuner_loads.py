@@ -16,6 +16,7 @@ sys.path[:0] = [
     str(BENCHMARKS / "common"),
 ]
 
+from bench_figures.recorded import Series  # noqa: E402
 from tuner_figures.loads import executions, requests, traces  # noqa: E402
 from tuner_figures.loads.arrivals import POISSON, Shape, bursty, intervals  # noqa: E402
 from tuner_figures.loads.requests import Requests  # noqa: E402
@@ -69,42 +70,41 @@ def test_a_shape_without_requests_is_refused(steps: tuple[float, ...]) -> None:
         Shape(name="none", steps=steps)
 
 
-def trace(counts: list[float], step: float = 1.0) -> str:
-    lines = [f"{number * step},{count}" for number, count in enumerate(counts)]
-    return "\n".join(["seconds,requests", *lines])
+def series(counts: list[float], step: float = 1.0) -> Series:
+    return Series(name="t", counts=tuple(counts), seconds=step)
 
 
 def test_of_a_long_trace_the_busiest_stretch_is_taken() -> None:
-    counts = [1.0] * 100 + [9.0] * 20 + [1.0] * 100
-    assert traces.parsed("t", trace(counts), seconds=20.0).steps == (9.0,) * 20
+    counts = [1.0] * 100 + [9.0] * 70 + [1.0] * 100
+    assert traces.shape(series(counts), seconds=70.0).steps == (9.0,) * 70
 
 
-def test_a_coarse_trace_is_run_whole_and_faster() -> None:
-    counts = [float(number) for number in range(1, 13)]
-    assert traces.parsed("t", trace(counts, step=300.0), seconds=8.0).steps == tuple(counts)
+@pytest.mark.parametrize("step", [1.0, 300.0])
+def test_what_a_window_would_see_too_little_of_is_run_faster(step: float) -> None:
+    counts = [1.0] * 100 + [float(n) for n in range(2, 62)] + [1.0] * 100
+    assert traces.shape(series(counts, step), seconds=8.0).steps == tuple(counts[100:160])
+    short = [1.0, 2.0] * 6
+    assert traces.shape(series(short, step), seconds=8.0).steps == tuple(short)
+
+
+def test_without_a_trace_bursts_are_made_up() -> None:
+    assert [shape.name for shape in traces.shapes((), 8.0)] == ["Poisson", "bursty"]
+    assert [shape.name for shape in traces.shapes((series([1.0] * 12),), 8.0)] == ["Poisson", "t"]
+
+
+def test_of_each_file_the_busiest_series_is_taken(tmp_path: Path) -> None:
+    assert traces.read(None) == ()
+    (tmp_path / "mix.csv").write_text("minute,a,b\n" + "".join(f"{n},1,2\n" for n in range(12)))
+    assert [(one.name, one.counts[0]) for one in traces.read(tmp_path)] == [("mix b", 2.0)]
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a,b\n1,2\n", "columns"),
-        (trace([1.0] * 3), "at least 10"),
-        (trace([0.0] * 12), "ask something"),
-        (trace([1.0] * 12, step=0.0), "times must grow"),
-        ("seconds,requests\n1,x\n", "columns"),
-    ],
+    ("text", "words"), [("a,b\n1,2\n", "10 lines"), ("requests\n" + "0\n" * 12, "nobody asks")]
 )
-def test_another_trace_is_refused_in_words(text: str, words: str) -> None:
+def test_another_trace_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
     with pytest.raises(HarnessError, match=words):
-        traces.parsed("t", text, seconds=8.0)
-
-
-def test_traces_come_from_a_folder_and_bursts_where_there_is_none(tmp_path: Path) -> None:
-    assert [shape.name for shape in traces.shapes(None, 8.0)] == ["Poisson", "bursty"]
-    with pytest.raises(HarnessError, match="no trace"):
-        traces.shapes(tmp_path, 8.0)
-    (tmp_path / "monday.csv").write_text(trace([1.0, 2.0] * 10))
-    assert [shape.name for shape in traces.shapes(tmp_path, 20.0)] == ["Poisson", "monday"]
+        traces.read(tmp_path)
 
 
 def export(pairs: list[tuple[int, int]]) -> str:

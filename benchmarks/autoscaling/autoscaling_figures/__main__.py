@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench_figures import document
 from bench_figures.document import Document
+from bench_figures.recorded import NotATraceError
 from bench_figures.rows import Figures
 
 from .bench import Bench
@@ -19,7 +20,7 @@ from .budget import measuring as budget
 from .decisions import measuring as decisions
 from .faults import measuring as faults
 from .known import measuring as known
-from .loads.recorded import NotATraceError, read_folder
+from .loads.recorded import read_folder
 from .real import measuring as real
 from .real import sizing, windows
 from .replay import measuring as replay

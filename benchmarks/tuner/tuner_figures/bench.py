@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_figures.recorded import Series
 from optimizer_figures.bench import Bench as BuildBench
 
 from modelservice_harness.provision import Provisioned
@@ -24,7 +25,7 @@ class Bench:
     """``work``: what is made is kept there; ``quick``: a tenth of it, to see that it runs.
 
     ``ground``: the cluster, for whoever needs one; ``models``: names, all of them without any;
-    ``modes``: of Model Analyzer; ``traces``: a folder of recorded traffic, or None.
+    ``modes``: of Model Analyzer; ``traces``: recorded traffic.
     """
 
     workshop: Workshop
@@ -35,7 +36,7 @@ class Bench:
     ground: Ground
     models: tuple[str, ...] = ()
     modes: tuple[Mode, ...] = MODES
-    traces: Path | None = None
+    traces: tuple[Series, ...] = ()
 
     @property
     def say(self) -> Callable[[str], None]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench_figures.recorded import NotATraceError
+
 from autoscaling_figures.bench import Bench
 from autoscaling_figures.capacities import capacity_of_model
-from autoscaling_figures.loads.recorded import NotATraceError, read_file
+from autoscaling_figures.loads.recorded import read_file
 from autoscaling_figures.runs.running import Case, foreseen, run
 from autoscaling_figures.simulator.model import ModelOf
 from autoscaling_figures.single.peers import FIXED, HPA, KEDA, KPA, OURS, ours

@@ -13,8 +13,9 @@ _HOW = """\
 
 Single rows at random times, not so many at a time. *Most*: the highest rate at which at most one
 request in a hundred takes longer than the goal, found anew in every repeat; under Poisson arrivals
-and in the same way under other traffic whose mean rate is that. *In time at 80 %*: answers within
-the goal, a second, at that share of the highest Poisson rate of our pick, the same rate for all.
+and in the same way under other traffic whose mean rate is that: of a recording its busiest minute,
+or 60 lines, in one window. *In time at 80 %*: answers within the goal, a second, at that share of
+the highest Poisson rate of our pick, the same rate for all.
 Every request is counted from the load generator's own record; windows in which it sent more than a
 fiftieth of them late do not count and are sent again, three times at most; a rate at which that is
 not enough does not hold: Triton leaves no core for it. Of each search the pick that it made most
