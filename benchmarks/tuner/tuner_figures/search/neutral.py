@@ -19,13 +19,16 @@ from .findings import Reading, Score, promising
 LADDER, QUICK_LADDER = (1, 2, 4, 8, 12, 16, 24, 32, 48), (1, 4)
 #: Of them the best few of each setting are measured in every round.
 KEPT = 2
+#: Of windows; as many as there are repeats, where those are more. Two windows of the same setting
+#: have differed by a third on shared cores.
+ROUNDS, QUICK_ROUNDS = 5, 1
 _SHORT = 0.4
 
 
 def scores(
     bench: Bench, artifact: Artifact, settings: Sequence[Setting], folder: Path
 ) -> dict[Setting, Score]:
-    """Of every setting, in as many rounds as there are repeats.
+    """Of every setting, in the same rounds.
 
     Raises:
         CommandFailed: one of them cannot be measured.
@@ -37,10 +40,11 @@ def scores(
         for setting in settings:
             short = rounds.readings(setting, QUICK_LADDER if bench.quick else LADDER, _SHORT)
             rounds.kept[setting] = promising(short, goal_ms, KEPT)
-        for number in range(bench.repeats):
+        count = max(bench.repeats, QUICK_ROUNDS if bench.quick else ROUNDS)
+        for number in range(count):
             for setting in turned(settings, number):
                 rounds.found[setting] += rounds.readings(setting, rounds.kept[setting], 1.0)
-            bench.say(f"  {artifact.model.name}: round {number + 1} of {bench.repeats} measured")
+            bench.say(f"  {artifact.model.name}: round {number + 1} of {count} measured")
     return {s: Score.of(rounds.found[s], goal_ms) for s in settings}
 
 
