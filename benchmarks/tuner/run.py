@@ -96,7 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"of Model Analyzer, {','.join(mode.word for mode in MODES)}; default: T1 all, T2"
         f" {','.join(mode.word for mode in CARRIED)}",
     )  # fmt: skip
-    parser.add_argument("--repeats", type=int, help=f"default: {_words(REPEATS)}; 1 with --quick")
+    parser.add_argument(
+        "--repeats", type=int,
+        help=f"default: {_words(REPEATS)}; 1 with --quick; of T1 not those by brute force",
+    )  # fmt: skip
     parser.add_argument(
         "--traces",
         type=Path,

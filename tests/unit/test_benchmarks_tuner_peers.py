@@ -29,7 +29,7 @@ from tuner_figures.peers.modes import (  # noqa: E402
 )
 from tuner_figures.peers.picks import Pick, together  # noqa: E402
 from tuner_figures.peers.profile import Folders, power_of_two, profile  # noqa: E402
-from tuner_figures.peers.searching import Ledger, single  # noqa: E402
+from tuner_figures.peers.searching import Ledger, single, turn  # noqa: E402
 from tuner_figures.serving.settings import Setting, distinct, turned  # noqa: E402
 
 from modelservice_harness.errors import HarnessError  # noqa: E402
@@ -254,6 +254,13 @@ def test_some_modes_are_searched_on_demand() -> None:
     assert (peer(MODES), peer([QUICK, OPTUNA])) == (BRUTE, QUICK)
     with pytest.raises(ValueError, match="no mode fast; there are quick"):
         named(["quick", "fast"])
+
+
+def test_searches_take_turns_and_those_by_brute_force_are_made_once() -> None:
+    names = [("quick", 1), ("brute", 1), ("optuna", 1), ("brute", 2), ("ours", 0)]
+    assert turn(names, 0) == names
+    assert turn(names, 1) == [("optuna", 1), ("ours", 0), ("quick", 1)]
+    assert turn(names, 5) == [("quick", 1), ("optuna", 1), ("ours", 0)]
 
 
 def test_a_pick_without_a_setting_is_kept_too() -> None:

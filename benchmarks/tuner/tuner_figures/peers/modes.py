@@ -56,6 +56,9 @@ RATES = Mode(
     by_rate=True,
 )
 MODES = (QUICK, BRUTE, OPTUNA, THREADS, RATES)
+#: Those that try every combination, a quarter of an hour and more: searched once, whatever the
+#: repeats of the others.
+EXHAUSTIVE = frozenset({BRUTE.name, RATES.name})
 #: What it does when nothing is said.
 DEFAULT = BRUTE
 

@@ -15,7 +15,7 @@ from tuner_figures.models.artifacts import Artifact
 
 from . import ours
 from .analyzer import Search
-from .modes import BRUTE, MODES, OURS, THREADS, Mode
+from .modes import BRUTE, EXHAUSTIVE, MODES, OURS, THREADS, Mode
 from .picks import Pick, together
 
 #: What an earlier run found counts for so long, so that one that was stopped can go on.
@@ -58,14 +58,13 @@ class Ledger:
 def picks(bench: Bench, artifact: Artifact) -> Picks:
     """What each searcher found, by repeat; ours, and those of ``bench.modes``.
 
-    The order of the searches changes from one repeat to the next.
+    See ``turn``.
     """
     ledger = Ledger(path=bench.work / "picks" / f"{artifact.model.name}.jsonl")
     found: dict[tuple[str, int], list[Pick]] = {}
     names = [*single(bench.modes), (OURS, 0)]
     for repeat in range(bench.repeats):
-        shift = repeat % len(names)
-        for name in [*names[shift:], *names[:shift]]:
+        for name in turn(names, repeat):
             key = f"{repeat} {name[0]} {name[1]} {_digest(bench, artifact, name[0])}"
             pick, known = ledger.once(key, lambda name=name: _search(bench, artifact, *name))  # type: ignore[misc]
             head = f"{artifact.model.name}, repeat {repeat + 1}, {name[0]}"
@@ -78,6 +77,13 @@ def picks(bench: Bench, artifact: Artifact) -> Picks:
 def single(modes: Sequence[Mode]) -> list[tuple[str, int]]:
     """Each search that is one program, by mode and threads: ``THREADS`` puts two together."""
     return list(dict.fromkeys((_program(m), threads) for m in modes for threads in m.threads))
+
+
+def turn(names: Sequence[tuple[str, int]], repeat: int) -> list[tuple[str, int]]:
+    """The searches of a repeat: another one is first each time, ``EXHAUSTIVE`` ones only once."""
+    shift = repeat % len(names)
+    turned = [*names[shift:], *names[:shift]]
+    return [name for name in turned if repeat == 0 or name[0] not in EXHAUSTIVE]
 
 
 def _program(mode: Mode) -> str:
