@@ -180,8 +180,11 @@ def test_ours_gets_the_same_goal_and_bounds(tmp_path: Path) -> None:
     from tuner_figures.models.artifacts import Artifact  # noqa: PLC0415
 
     artifact = Artifact(model=DIGITS, folder=tmp_path, inputs=tmp_path)
-    words = ours.command(artifact, DIGITS.bounds(quick=False), "127.0.0.1:9", tmp_path / "r.json")
+    asked = (artifact, DIGITS.bounds(quick=False), "127.0.0.1:9", tmp_path / "r.json")
+    assert "--closed-loop" not in ours.command(*asked)
+    words = ours.command(*asked, 32)
     pairs = dict(zip(words[::2], words[1::2], strict=True))
+    assert pairs["--closed-loop"] == "32"
     assert pairs["-m"] == "modelservice_runtime.tuner"
     assert (pairs["--url"], pairs["--model"]) == ("127.0.0.1:9", "digits")
     assert (pairs["--goal-ms"], pairs["--percentile"]) == ("20", "99")

@@ -22,8 +22,14 @@ _LIMIT_SECONDS = 3600.0
 _FEW_CHARACTERS = 200
 
 
-def search(bench: Bench, artifact: Artifact, bounds: Bounds, folder: Path) -> Pick:
-    """Search; never fails, a failure is a finding too. The start of Triton counts as its time."""
+def search(
+    bench: Bench, artifact: Artifact, bounds: Bounds, folder: Path, clients: int = 0
+) -> Pick:
+    """Search; never fails, a failure is a finding too. The start of Triton counts as its time.
+
+    ``clients``: for so many at most that wait for their answers; 0: for random arrivals, as it
+    does where nothing is said.
+    """
     result, log = folder / "ours.json", folder / "ours.log"
     folder.mkdir(parents=True, exist_ok=True)
     result.unlink(missing_ok=True)
@@ -31,7 +37,7 @@ def search(bench: Bench, artifact: Artifact, bounds: Bounds, folder: Path) -> Pi
     began, failure = time.monotonic(), ""
     try:
         with serving(bench, artifact, base, folder) as triton:
-            words = command(artifact, bounds, triton.address, result)
+            words = command(artifact, bounds, triton.address, result, clients)
             words = [bench.program(SERVING, "python"), *words]
             with started(words, bench.variables(), log) as process:
                 if process.wait(_LIMIT_SECONDS) != 0:
@@ -49,7 +55,9 @@ def search(bench: Bench, artifact: Artifact, bounds: Bounds, folder: Path) -> Pi
     return parsed(result.read_text(encoding="utf-8"), seconds)
 
 
-def command(artifact: Artifact, bounds: Bounds, address: str, result: Path) -> list[str]:
+def command(
+    artifact: Artifact, bounds: Bounds, address: str, result: Path, clients: int = 0
+) -> list[str]:
     """Our tuner's words, after ``python``: it changes the model of a Triton that runs."""
     return [
         *("-m", "modelservice_runtime.tuner", "--url", address, "--model", artifact.model.name),
@@ -57,6 +65,7 @@ def command(artifact: Artifact, bounds: Bounds, address: str, result: Path) -> l
         *("--max-batch", str(bounds.batch), "--max-instances", str(bounds.instances)),
         *("--max-threads", str(bounds.threads), "--input-data", str(artifact.inputs)),
         *("--json", str(result)),
+        *(("--closed-loop", str(clients)) if clients else ()),
     ]
 
 

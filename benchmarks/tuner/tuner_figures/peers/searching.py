@@ -55,9 +55,11 @@ class Ledger:
         return {item["key"]: item for item in map(json.loads, lines)}
 
 
-def picks(bench: Bench, artifact: Artifact) -> Picks:
+def picks(bench: Bench, artifact: Artifact, *, waiting: bool) -> Picks:
     """What each searcher found, by repeat; ours, and those of ``bench.modes``.
 
+    ``waiting``: ours is told that at most as many clients as the bounds allow wait for their
+    answers, which is what the others search for; else nothing, and it expects random arrivals.
     See ``turn``.
     """
     ledger = Ledger(path=bench.work / "picks" / f"{artifact.model.name}.jsonl")
@@ -65,8 +67,12 @@ def picks(bench: Bench, artifact: Artifact) -> Picks:
     names = [*single(bench.modes), (OURS, 0)]
     for repeat in range(bench.repeats):
         for name in turn(names, repeat):
-            key = f"{repeat} {name[0]} {name[1]} {_digest(bench, artifact, name[0])}"
-            pick, known = ledger.once(key, lambda name=name: _search(bench, artifact, *name))  # type: ignore[misc]
+            key = (
+                f"{repeat} {name[0]} {name[1]} {_digest(bench, artifact, name[0], waiting=waiting)}"
+            )
+            pick, known = ledger.once(
+                key, lambda name=name: _search(bench, artifact, *name, waiting=waiting)
+            )  # type: ignore[misc]
             head = f"{artifact.model.name}, repeat {repeat + 1}, {name[0]}"
             threads = f" with {name[1]} threads" if name[1] > 1 else ""
             bench.say(f"{head}{threads}{' (before)' if known else ''}: {pick.words()}")
@@ -96,21 +102,23 @@ def _of(found: Mapping[tuple[str, int], list[Pick]], mode: Mode) -> tuple[Pick, 
     return tuple(together(by_repeat) for by_repeat in zip(*searches, strict=True))
 
 
-def _search(bench: Bench, artifact: Artifact, name: str, threads: int) -> Pick:
+def _search(bench: Bench, artifact: Artifact, name: str, threads: int, *, waiting: bool) -> Pick:
     bounds = artifact.model.bounds(quick=bench.quick)
     folder = bench.work / "searches" / artifact.model.name
     if name == OURS:
-        return ours.search(bench, artifact, bounds, folder / OURS)
+        clients = bounds.concurrency if waiting else 0
+        return ours.search(bench, artifact, bounds, folder / OURS, clients)
     mode = next(mode for mode in MODES if mode.name == name)
     search = Search(bench=bench, artifact=artifact, bounds=bounds, folder=folder)
     return search.by(mode, threads)
 
 
-def _digest(bench: Bench, artifact: Artifact, name: str) -> str:
+def _digest(bench: Bench, artifact: Artifact, name: str, *, waiting: bool) -> str:
     """Of all that decides what is found on this machine."""
     here, tuner = Path(__file__).parent, bench.repository / "runtime/modelservice_runtime/tuner"
     parts = [artifact.manifest().digest, repr(artifact.model.bounds(quick=bench.quick))]
     parts += [repr(artifact.model.goal_ms), *(repr(m) for m in MODES if m.name == name)]
+    parts += ["waiting"] if waiting and name == OURS else []
     made_by = [here / file for file in (_OUR_FILES if name == OURS else _ITS_FILES)]
     parts += [digest_of_files(bench.repository, made_by + ([tuner] if name == OURS else []))]
     return digest_of_text("\n".join(parts))[:12]

@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Iterator[Figures]:
     carried = []
     for model in chosen(bench.models, quick=bench.quick):
         artifact = artifacts.ensure(bench, model)
-        named = usual(picks(bench, artifact))
+        named = usual(picks(bench, artifact, waiting=False))
         carried.append(_carried(bench, artifact, named))
         yield figures(carried[-1])
     if len(carried) == len(MODELS) or bench.quick:

@@ -19,8 +19,9 @@ the highest Poisson rate of our pick, the same rate for all.
 Every request is counted from the load generator's own record; windows in which it sent more than a
 fiftieth of them late do not count and are sent again, three times at most; a rate at which that is
 not enough does not hold: Triton leaves no core for it. Of each search the pick that it made most
-often. The gain is that over Model Analyzer's pick, which its target names: it optimizes so many
-requests at a time, and promises nothing for these.
+often; ours is told nothing of the traffic, and expects random arrivals then. The gain is that over
+Model Analyzer's pick, which its target names: it optimizes so many requests at a time, and promises
+nothing for these.
 """
 
 

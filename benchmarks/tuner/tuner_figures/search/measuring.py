@@ -25,7 +25,7 @@ def measure(bench: Bench) -> Iterator[Figures]:
     """
     for model in chosen(bench.models, quick=bench.quick):
         artifact = artifacts.ensure(bench, model)
-        searches = picks(bench, artifact)
+        searches = picks(bench, artifact, waiting=True)
         settings = picked(searches)
         if not settings:
             raise CommandFailed(f"{model.name}: nobody found a setting within {model.goal_ms:g} ms")

@@ -21,7 +21,7 @@ LADDER, QUICK_LADDER = (1, 2, 4, 8, 12, 16, 24, 32, 48), (1, 4)
 KEPT = 2
 #: Of windows; as many as there are repeats, where those are more. Two windows of the same setting
 #: have differed by a third on shared cores.
-ROUNDS, QUICK_ROUNDS = 5, 1
+ROUNDS, QUICK_ROUNDS = 3, 1
 _SHORT = 0.4
 
 

@@ -14,13 +14,14 @@ _HOW = """\
 ## T1: what a search finds, and what it costs
 
 Our tuner beside NVIDIA's Model Analyzer in its modes, on the same Triton with the same model, the
-same rows, the same goal for p99 and the same bounds. *Load*: seconds in which the load generator
-ran; *in all*: from the start of the search to its end, servers started for it included. *Of the
-best*: rows per second within the goal of what was picked, beside the best that anyone picked in any
-repeat; 0 where nothing was found. Every pick was measured anew for that, all of them in turns on
-one Triton, five times at least, each with as many requests under way as suit it best within the
-goal. Where searches were repeated, those by brute force were not. Stretch goals beside the quick
-search: a quarter of its load, a third of its time.
+same rows, the same goal for p99 and the same bounds: ours is told that so many clients wait for
+their answers as Model Analyzer tries at most. *Load*: seconds in which the load generator ran; *in
+all*: from the start of the search to its end, servers started for it included. *Of the best*: rows
+per second within the goal of what was picked, beside the best that anyone picked in any repeat; 0
+where nothing was found. Every pick was measured anew for that, all of them in turns on one Triton,
+three times at least, each with as many requests under way as suit it best within the goal. Where
+searches were repeated, those by brute force were not. Stretch goals beside the quick search: a
+quarter of its load, a third of its time.
 
 {modes}
 """
