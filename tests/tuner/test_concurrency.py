@@ -26,7 +26,7 @@ from modelservice_runtime.tuner.simulation.concurrency import answered_share, mo
 from modelservice_runtime.tuner.simulation.loads import in_flight
 from modelservice_runtime.tuner.simulation.outcomes import Batching
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
-from modelservice_runtime.tuner.trials import Trial
+from modelservice_runtime.tuner.trials import Trial, clients_to_send
 
 SINGLE = Source(rows_per_request=SINGLE_ROWS)
 MIXED = (RowsShare(rows=1, percent=75.0), RowsShare(rows=4, percent=25.0))
@@ -129,6 +129,20 @@ def test_a_generator_that_pauses_has_fewer_in_flight() -> None:
     assert loop(2, latencies=(10.0,) * 50, waiting=1.9).discarded == ""
 
 
+def test_a_generator_that_needs_time_gets_as_many_clients_more() -> None:
+    def run(waiting: float, sending: int) -> Trial:
+        return loop(10, (10.0,) * 50, waiting, sending)
+
+    assert clients_to_send(10, []) == 10
+    assert clients_to_send(10, [run(9.0, 10)]) == 10
+    assert clients_to_send(10, [run(6.7, 10)]) == 15
+    assert clients_to_send(10, [run(6.7, 10), run(9.9, 15)]) == 15, "that was enough"
+    assert clients_to_send(10, [run(6.7, 10), run(6.7, 15)]) == 20, "not without end"
+    assert clients_to_send(10, [run(math.nan, 10)]) == 10, "nobody knows"
+    assert clients_to_send(20, [run(6.7, 10)]) == 20, "of another loop"
+    assert clients_to_send(10, [run(0.0, 10)]) == 20
+
+
 def test_without_every_latency_triton_s_own_count_is_the_rate() -> None:
     measured = Measurement(rows_per_second=7.0, percentiles_ms={99: 5.0}, requests=100)
     half, whole = (executions(0.1, {4: (many, 5.0)}) for many in (5, 10))
@@ -170,7 +184,9 @@ def test_what_each_row_costs_beside_its_execution_is_seen_in_the_median() -> Non
     assert model.rows_per_second == pytest.approx(real.rows_per_second, rel=0.05)
 
 
-def loop(clients: int, latencies: tuple[float, ...], waiting: float = math.nan) -> Trial:
+def loop(
+    clients: int, latencies: tuple[float, ...], waiting: float = math.nan, sending: int = 0
+) -> Trial:
     """A run with so many clients."""
     measured = Measurement(
         rows_per_second=100.0 + clients,
@@ -189,6 +205,7 @@ def loop(clients: int, latencies: tuple[float, ...], waiting: float = math.nan) 
         goal_ms=50.0,
         violations=measured.violations(50.0),
         in_flight=waiting,
+        sending=sending or clients,
     )
 
 

@@ -95,11 +95,25 @@ def test_of_several_sizes_each_has_clients_of_its_own(monkeypatch: pytest.Monkey
 def test_a_load_generator_that_keeps_too_few_in_flight_proves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = tune(FakeTriton(truth=batches_pay, pause=0.02), monkeypatch, looped(16))
+    found = tune(FakeTriton(truth=batches_pay, pause=0.2), monkeypatch, looped(16))
     assert found.trials
+    assert {trial.sending for trial in found.trials} <= {16, 32}
     assert all("requests were in flight" in trial.discarded for trial in found.trials)
     assert "the load generator fell behind in all runs" in found.capacity.note
     assert found.capacity.rows_per_second > 0
+
+
+def test_a_load_generator_that_needs_time_of_its_own_gets_more_clients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = tune(FakeTriton(truth=batches_pay, pause=0.006), monkeypatch, looped(16))
+    first, *more = found.trials
+    assert (first.sending, first.clients) == (16, 16)
+    assert "requests were in flight" in first.discarded
+    assert more
+    assert all(trial.sending > 16 and not trial.discarded for trial in more)
+    assert found.capacity.clients == 16
+    assert not found.capacity.note
 
 
 def test_a_goal_below_a_lone_row_is_served_in_a_closed_loop_as_well_as_it_can_be(

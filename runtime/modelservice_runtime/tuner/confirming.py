@@ -21,7 +21,7 @@ from .progress import say
 from .question import Question
 from .search import NOISE_SHARE, Candidate, Memory, finalists, ranked, simulate
 from .settings import Setting
-from .trials import ENOUGH_REQUESTS, Trial, most_sent, valid, verdict
+from .trials import ENOUGH_REQUESTS, Trial, clients_to_send, most_sent, valid, verdict
 
 #: Rounds in which each finalist is loaded once.
 LEAST_ROUNDS, MOST_ROUNDS = 2, 4
@@ -121,7 +121,9 @@ class Confirming:
         self, candidate: Candidate, clients: int, deadline: Deadline, fraction: float
     ) -> Trial | None:
         """One run with so many requests in flight; None where it was given up."""
-        return self._told(self._loading.with_clients(candidate, clients, deadline), fraction)
+        sending = clients_to_send(clients, self.trials)
+        loading = self._loading.with_clients(candidate, clients, deadline, sending=sending)
+        return self._told(loading, fraction)
 
     @property
     def _loading(self) -> Loading:

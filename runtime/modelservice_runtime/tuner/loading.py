@@ -46,19 +46,25 @@ class Loading:
             return None
         return _trial(sample, self.question, sample.measurement, AtTimes(requests=requests), rows)
 
-    def with_clients(self, candidate: Candidate, clients: int, deadline: Deadline) -> Trial | None:
-        """Closed loop of ``clients``."""
+    def with_clients(
+        self, candidate: Candidate, clients: int, deadline: Deadline, *, sending: int = 0
+    ) -> Trial | None:
+        """Closed loop in which ``clients`` requests are to be in flight.
+
+        ``sending``: clients of the generator for that, which may need time of its own; 0: as many.
+        """
+        sending = sending or clients
         setting, source = candidate.setting, self.question.source
         expected = loads.in_flight(source, clients, _FEW_ANSWERS).outcome(
             candidate.service, batching_of(setting)
         )
         rate = expected.rows_per_second / source.mean_rows
         left = deadline.remaining(time.monotonic())
-        count = runs.in_flight_requests(clients, rate, RUN_SHARE * left)
+        count = runs.in_flight_requests(sending, rate, RUN_SHARE * left)
         if not count:
             return None
         traffic = self.question.traffic
-        by_kind = runs.clients_by_kind(clients, traffic.rows_per_request, source.lengths)
+        by_kind = runs.clients_by_kind(sending, traffic.rows_per_request, source.lengths)
         sample = self.bench.measure(setting, runs.in_flight(by_kind, count, rate), deadline)
         if sample is None:
             return None
@@ -72,6 +78,7 @@ class Loading:
             load,
             measured.rows_per_second,
             in_flight=seen.in_flight,
+            sending=sending,
         )
 
 
@@ -83,6 +90,7 @@ def _trial(
     rows: float,
     *,
     in_flight: float = math.nan,
+    sending: int = 0,
 ) -> Trial:
     goal_ms = question.objective.milliseconds
     return Trial(
@@ -96,4 +104,5 @@ def _trial(
         goal_ms=goal_ms,
         violations=measured.violations(goal_ms),
         in_flight=in_flight,
+        sending=sending,
     )

@@ -27,6 +27,8 @@ MOST_DELAYED_PERCENT = 20.0
 SLOWER_SHARE, SENT_SHARE = 0.85, 0.95
 #: Of the clients of a closed loop, the share that has to be waiting for an answer on average.
 LEAST_IN_FLIGHT = 0.8
+#: It gets more clients where it needs time of its own, so many times as many at most.
+MOST_MORE = 2
 #: So many requests tell 0.5 % of violations from 1 %.
 ENOUGH_REQUESTS = 2_100
 #: 95 %, one-sided.
@@ -39,7 +41,8 @@ class Trial:
 
     ``rows_per_second``: offered, in a closed loop answered. ``executions``: batch size → (how
     many, their nanoseconds), as Triton counted them. ``in_flight``: of a closed loop, requests that
-    waited for their answer on average; NaN where that is not known.
+    waited for their answer on average; NaN where that is not known. ``sending``: clients that the
+    generator had for that.
     """
 
     setting: Setting
@@ -52,6 +55,7 @@ class Trial:
     goal_ms: float
     violations: float
     in_flight: float = math.nan
+    sending: int = 0
 
     @property
     def clients(self) -> int:
@@ -150,6 +154,20 @@ class Verdict:
 def valid(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """Those that were not disturbed by the load generator."""
     return tuple(trial for trial in trials if not trial.discarded)
+
+
+def clients_to_send(clients: int, trials: Sequence[Trial]) -> int:
+    """Clients for the generator, that ``clients`` requests are in flight; from earlier such runs.
+
+    As many, but more where so many spent too much of their time on the generator's side.
+    """
+    own = [trial for trial in trials if trial.clients == clients and trial.sending]
+    if not own:
+        return clients
+    last = own[-1]
+    if not last.discarded:
+        return last.sending
+    return min(MOST_MORE * clients, math.ceil(clients * last.sending / max(last.in_flight, 1.0)))
 
 
 def most_sent(trials: Sequence[Trial]) -> float:
