@@ -179,7 +179,7 @@ def test_bounds_of_both_kinds_of_load_are_refused_by_it_so_it_gets_one() -> None
 def test_ours_gets_the_same_goal_and_bounds(tmp_path: Path) -> None:
     from tuner_figures.models.artifacts import Artifact  # noqa: PLC0415
 
-    artifact = Artifact(model=DIGITS, folder=tmp_path, inputs=tmp_path)
+    artifact = Artifact(model=DIGITS, folder=tmp_path, inputs=tmp_path, key="k")
     asked = (artifact, DIGITS.bounds(quick=False), "127.0.0.1:9", tmp_path / "r.json")
     assert "--closed-loop" not in ours.command(*asked)
     words = ours.command(*asked, 32)

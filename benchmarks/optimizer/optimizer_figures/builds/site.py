@@ -76,9 +76,12 @@ class Site:
         """
         if self.bench.provisioned.project is None:
             raise CommandFailed("the project's wheel was not provisioned")
+        return digest_of_text(f"{self.bench.provisioned.project.name}\n{self.sources(case)}")
+
+    def sources(self, case: Case) -> str:
+        """A digest of what ``case`` is built of, and with which packages; not of our own code."""
         examples = self.bench.workshop.layout.repository / "examples"
         parts = (
-            self.bench.provisioned.project.name,
             self.bench.provisioned.environments[case.environment].name,
             self.manifest(case),
             digest_of_files(examples, [examples / case.example, examples / "checksums.txt"]),

@@ -1,4 +1,8 @@
-"""Artifact and inputs of a model on this machine; made once and kept."""
+"""Artifact and inputs of a model on this machine; made once and kept.
+
+For as long as nothing changes that decides what it is and how it is served: a change of the tuner
+alone leaves it, and what others found for it stays true.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optimizer_figures.builds import building
+from optimizer_figures.builds.cases import Case
 from optimizer_figures.builds.site import Site
 
-from modelservice_harness.digests import digest_of_files
+from modelservice_harness.digests import digest_of_files, digest_of_text
 from modelservice_harness.errors import CommandFailed
 from modelservice_harness.processes import capture
 from modelservice_runtime.contract.codec import loads
@@ -20,15 +25,21 @@ from tuner_figures.bench import SERVING, Bench
 from .cases import TunedModel
 
 _MAKING_SECONDS = 120.0
+#: Of the runtime, all but the tuner and its report.
+_SERVED_BY = ("builder", "contract", "cpu.py", "serve", "store")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """``folder``: as a replica has it, the manifest beside its files; ``inputs``: sample rows."""
+    """``folder``: as a replica has it, the manifest beside its files; ``inputs``: sample rows.
+
+    ``key``: of all that decides what it is and how it is served.
+    """
 
     model: TunedModel
     folder: Path
     inputs: Path
+    key: str
 
     def manifest(self) -> Manifest:
         """What the builder says of it."""
@@ -41,36 +52,38 @@ def ensure(bench: Bench, model: TunedModel) -> Artifact:
     Raises:
         CommandFailed: it cannot be built.
     """
-    folder = _added(bench) if model.build is None else _built(bench, model)
+    key = _key(bench, model)
+    folder = bench.work / f"{model.name}-{key}"
+    if not (folder / MANIFEST).is_file():
+        for old in bench.work.glob(f"{model.name}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        if model.build is None:
+            _in_serving(bench, "adding", str(folder))
+        else:
+            _build(bench, model.build, folder)
     inputs = bench.work / "inputs" / f"{model.name}.json"
     inputs.parent.mkdir(parents=True, exist_ok=True)
     _in_serving(bench, "inputs", str(folder), str(inputs))
-    return Artifact(model=model, folder=folder, inputs=inputs)
+    return Artifact(model=model, folder=folder, inputs=inputs, key=key)
 
 
-def _added(bench: Bench) -> Path:
-    here = Path(__file__).parent
-    made_by = [here / "adding.py", _helpers(bench)]
-    place = bench.work / f"add-{digest_of_files(bench.repository, made_by)}"
-    if not (place / MANIFEST).is_file():
-        shutil.rmtree(place, ignore_errors=True)
-        _in_serving(bench, "adding", str(place))
-    return place
-
-
-def _built(bench: Bench, model: TunedModel) -> Path:
-    """Out of the store that the builder wrote to, into a folder as the init container makes it."""
+def _key(bench: Bench, model: TunedModel) -> str:
+    runtime = bench.repository / "runtime" / "modelservice_runtime"
+    parts = [digest_of_files(runtime, [runtime / name for name in _SERVED_BY])]
     if model.build is None:
-        raise ValueError(f"{model.name} is not built")
-    built = building.ensure(Site(bench=bench.builds()), model.build, building.TWO_WORKERS)
+        made_by = [Path(__file__).parent / "adding.py", _helpers(bench)]
+        parts.append(digest_of_files(bench.repository, made_by))
+    else:
+        parts.append(Site(bench=bench.builds()).sources(model.build))
+    return digest_of_text("\n".join(parts))
+
+
+def _build(bench: Bench, case: Case, folder: Path) -> None:
+    """Out of the store that the builder wrote to, as the init container of a replica makes it."""
+    built = building.ensure(Site(bench=bench.builds()), case, building.TWO_WORKERS)
     (path,) = built.out.glob(f"store/*/*/*/*/{MANIFEST}")
-    files = path.parent / loads(Manifest, path.read_bytes()).folder
-    place = built.folder / "artifact"
-    if not (place / MANIFEST).is_file():
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(files, place)
-        shutil.copyfile(path, place / MANIFEST)
-    return place
+    shutil.copytree(path.parent / loads(Manifest, path.read_bytes()).folder, folder)
+    shutil.copyfile(path, folder / MANIFEST)  # last: what has it is whole
 
 
 def _helpers(bench: Bench) -> Path:

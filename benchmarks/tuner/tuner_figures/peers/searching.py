@@ -116,7 +116,7 @@ def _search(bench: Bench, artifact: Artifact, name: str, threads: int, *, waitin
 def _digest(bench: Bench, artifact: Artifact, name: str, *, waiting: bool) -> str:
     """Of all that decides what is found on this machine."""
     here, tuner = Path(__file__).parent, bench.repository / "runtime/modelservice_runtime/tuner"
-    parts = [artifact.manifest().digest, repr(artifact.model.bounds(quick=bench.quick))]
+    parts = [artifact.key, repr(artifact.model.bounds(quick=bench.quick))]
     parts += [repr(artifact.model.goal_ms), *(repr(m) for m in MODES if m.name == name)]
     parts += ["waiting"] if waiting and name == OURS else []
     made_by = [here / file for file in (_OUR_FILES if name == OURS else _ITS_FILES)]
