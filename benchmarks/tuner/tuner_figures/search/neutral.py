@@ -18,7 +18,7 @@ from .findings import Reading, Score, promising
 #: Requests under way at the same time.
 LADDER, QUICK_LADDER = (1, 2, 4, 8, 12, 16, 24, 32, 48), (1, 4)
 #: Of them the best few of each setting are measured in every round.
-KEPT = 2
+KEPT = 3
 #: Of windows; as many as there are repeats, where those are more. Two windows of the same setting
 #: have differed by a third on shared cores.
 ROUNDS, QUICK_ROUNDS = 3, 1
