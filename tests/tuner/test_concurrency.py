@@ -16,7 +16,8 @@ from modelservice_runtime.contract.profile import LOAD_STEPS
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, SINGLE_ROWS, RowsShare
 from modelservice_runtime.tuner import runs
 from modelservice_runtime.tuner.calibration import Seen, fitted
-from modelservice_runtime.tuner.finding_clients import missed_words, most_held, next_clients
+from modelservice_runtime.tuner.clients_held import most_held, next_clients
+from modelservice_runtime.tuner.finding_clients import missed_words
 from modelservice_runtime.tuner.in_flight import steady
 from modelservice_runtime.tuner.parsing import Measurement
 from modelservice_runtime.tuner.search import batching_of, ranked

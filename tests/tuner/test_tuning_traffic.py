@@ -23,15 +23,22 @@ from tuning_values import setting
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, TRACE, RowsShare
 from modelservice_runtime.tuner.answered import answered_shares
 from modelservice_runtime.tuner.knobs import Place, decide, knobs
+from modelservice_runtime.tuner.outcome import Tuned
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.report import document as doc
 from modelservice_runtime.tuner.reporting import report_of
+from modelservice_runtime.tuner.settings import Setting
 from modelservice_runtime.tuner.simulation.arrivals import parse_trace
 from modelservice_runtime.tuner.trials import ENOUGH_REQUESTS
 
 pytestmark = pytest.mark.usefixtures("quick_search")
 
 PLACE = Place(gpu=False, backend="python", answer_bytes=4000)
+
+
+def tried(found: Tuned) -> set[Setting]:
+    """The settings that were loaded."""
+    return {trial.setting for trial in found.trials}
 
 
 def looped(clients: int, **more: Any) -> Question:
@@ -69,6 +76,9 @@ def test_more_clients_than_can_be_answered_in_time_get_what_the_most_that_can_do
     assert found.capacity.latency_ms <= GOAL_MS
     own = [trial for trial in found.trials if trial.clients == found.capacity.clients]
     assert sum(trial.measurement.requests for trial in own) >= ENOUGH_REQUESTS
+    by_setting = [[t.clients for t in found.trials if t.setting == s] for s in tried(found)]
+    assert {first for first, *_ in by_setting} == {200}
+    assert all(later < 200 for _, *more in by_setting for later in more), "where it is to serve"
     assert found.why.startswith("p99 ≤ 40 ms is missed with 200 requests in flight: p99 is ")
     assert f"the {found.capacity.clients} that keep it" in found.why
 

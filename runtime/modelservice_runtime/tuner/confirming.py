@@ -1,9 +1,9 @@
 """The second part of a tuning: the best few of the simulated settings, measured in turns.
 
-Each is loaded at the rate that it should carry, or with all clients of a closed loop; the model is
-put right with what was seen, and what each carries is asked anew, until the best is decided. Where
-model and measurements disagree beyond the tolerance, Optuna's TPE searches further with
-measurements alone.
+Each is loaded at the rate that it should carry, or with all clients of a closed loop and, where
+that misses the goal, with as many as seem to keep it; the model is put right with what was seen,
+and what each carries is asked anew, until the best is decided. Where model and measurements
+disagree beyond the tolerance, Optuna's TPE searches further with measurements alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from statistics import median
 
 from .bench import Bench
 from .calibration import Fit, fitted
+from .clients_held import next_clients
 from .deadline import Deadline
 from .further import further
 from .loading import Loading
@@ -106,9 +107,16 @@ class Confirming:
     ) -> Trial | None:
         """One run as the traffic will be."""
         if self.question.clients:
-            return self.run_clients(candidate, self.question.clients, deadline, fraction)
+            return self.run_clients(candidate, self._clients(candidate), deadline, fraction)
         rows = BELOW_SHARE * candidate.rows_per_second
         return self.run(candidate.setting, rows, number, deadline, fraction)
+
+    def _clients(self, candidate: Candidate) -> int:
+        """All at first, then as many as seem to keep the goal: it serves with those."""
+        seen = valid(self.trials_of(candidate.setting))
+        if not seen:
+            return self.question.clients
+        return max(1, next_clients(candidate, seen, self.question))
 
     def run(
         self, setting: Setting, rows: float, number: int, deadline: Deadline, fraction: float

@@ -12,7 +12,7 @@ from .figures import figure
 from .question import Question
 from .search import Candidate, batching_of
 from .simulation.capacity import carried
-from .trials import ENOUGH_REQUESTS, Trial, most_sent, valid, verdict
+from .trials import ENOUGH_REQUESTS, LOWER_SHARE, Trial, most_sent, valid, verdict
 
 #: Runs at the rate that the model says, each after the model was put right with those before.
 MOST_RUNS = 4
@@ -20,8 +20,6 @@ MOST_RUNS = 4
 BEST_EFFORT_SHARE = 0.5
 #: Runs at rates that differ by less than this count together.
 SAME_RATE = 0.97
-#: After a rate that failed, the next one is lower by so much.
-LOWER_SHARE = 0.93
 #: Of the throughput: what is tried where the model says that no rate keeps the goal.
 LOWEST_SHARE = 0.3
 #: Beside the model's word where no run could be made.

@@ -25,6 +25,8 @@ MOST_STRETCHED = 1.1
 MOST_DELAYED_PERCENT = 20.0
 #: A rate that it could not keep up with is lowered to this share of it, or of what it sent.
 SLOWER_SHARE, SENT_SHARE = 0.85, 0.95
+#: Of a rate, or of clients, with which the goal was missed, the share that is tried next.
+LOWER_SHARE = 0.93
 #: Of the clients of a closed loop, the share that has to be waiting for an answer on average.
 LEAST_IN_FLIGHT = 0.8
 #: It gets more clients where it needs time of its own, so many times as many at most.

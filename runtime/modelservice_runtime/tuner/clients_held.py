@@ -1,0 +1,51 @@
+"""With how many clients of a closed loop the goal is kept, as runs and the model tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .question import Question
+from .search import Candidate
+from .trials import ENOUGH_REQUESTS, LOWER_SHARE, Trial, Verdict, verdict
+
+
+def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question) -> int:
+    """What the model says, or the most that kept the goal in runs; but fewer than surely miss it.
+
+    The more often runs said no, the fewer of them. 0: not even one client keeps it.
+    """
+    judged = _judged(seen)
+    failed = [many for many, one in judged.items() if has_failed(one, question)]
+    fewest = min(failed, default=None)
+    wanted = max(candidate.clients, most_held(seen, question))
+    if fewest is None:
+        return wanted or 1
+    lower = LOWER_SHARE ** (2 ** (len(failed) - 1))
+    return min(wanted or fewest // 2, int(lower * fewest))
+
+
+def most_held(seen: Sequence[Trial], question: Question) -> int:
+    """The most clients with which the goal was kept in all runs together; 0: with none."""
+    allowed = question.goal.violations
+    held = [many for many, one in _judged(seen).items() if one.violations <= allowed]
+    return max(held, default=0)
+
+
+def _judged(seen: Sequence[Trial]) -> dict[int, Verdict]:
+    """All runs with as many clients together."""
+    counts = {trial.clients for trial in seen if trial.clients}
+    return {n: verdict([trial for trial in seen if trial.clients == n]) for n in counts}
+
+
+def has_failed(judged: Verdict, question: Question) -> bool:
+    """Whether so many clients miss the goal, as far as can be told."""
+    allowed = question.goal.violations
+    if judged.requests >= ENOUGH_REQUESTS:
+        return judged.violations > allowed
+    return judged.keeps(allowed) is False
+
+
+def is_proven(seen: Sequence[Trial], clients: int, question: Question) -> bool:
+    """Whether so many keep it, by enough requests."""
+    own = verdict([trial for trial in seen if trial.clients == clients])
+    return own.requests >= ENOUGH_REQUESTS and not has_failed(own, question)
