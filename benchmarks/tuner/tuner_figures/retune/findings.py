@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench_figures.rows import Figures, Row, row, target
@@ -18,7 +18,7 @@ P99, WORST = "p99", "worst"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """Of one run. ``changes``: of the tuning in it."""
+    """Of one run. ``changes``: of the tuning in it; ``failures``: what was said, and how often."""
 
     changes: int
     answered: int
@@ -26,6 +26,7 @@ class Met:
     failed: int
     p99_ms: float
     worst_ms: float
+    failures: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: int, summary: Mapping[str, Any]) -> Met:
@@ -37,6 +38,7 @@ class Met:
             failed=int(summary["failed"]),
             p99_ms=float(summary["p99_ms"]),
             worst_ms=float(summary["worst_ms"]),
+            failures=summary.get("failures", {}),
         )
 
     @property
@@ -45,9 +47,11 @@ class Met:
         return self.answered + self.refused + self.failed
 
     def words(self) -> str:
-        """``3 changes, 3300 requests, 0 failed, 0 refused, worst 43 ms``."""
+        """``3 changes, 3300 requests, 1 failed, 0 refused, worst 43 ms: 1 x its words``."""
         counts = f"{self.requests} requests, {self.failed} failed, {self.refused} refused"
-        return f"{self.changes} changes, {counts}, worst {self.worst_ms:.0f} ms"
+        why = "; ".join(f"{many} x {words}" for words, many in self.failures.items())
+        head = f"{self.changes} changes, {counts}, worst {self.worst_ms:.0f} ms"
+        return f"{head}: {why}" if why else head
 
 
 def figures(name: str, met: Mapping[str, Sequence[Met]]) -> Figures:
