@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,9 @@ def picks(bench: Bench, artifact: Artifact, *, waiting: bool) -> Picks:
     names = [*single(bench.modes), (OURS, 0)]
     for repeat in range(bench.repeats):
         for name in turn(names, repeat):
-            key = (
-                f"{repeat} {name[0]} {name[1]} {_digest(bench, artifact, name[0], waiting=waiting)}"
-            )
-            pick, known = ledger.once(
-                key, lambda name=name: _search(bench, artifact, *name, waiting=waiting)
-            )  # type: ignore[misc]
+            digest = _digest(bench, artifact, name[0], waiting=waiting)
+            search = partial(_search, bench, artifact, *name, waiting=waiting)
+            pick, known = ledger.once(f"{repeat} {name[0]} {name[1]} {digest}", search)
             head = f"{artifact.model.name}, repeat {repeat + 1}, {name[0]}"
             threads = f" with {name[1]} threads" if name[1] > 1 else ""
             bench.say(f"{head}{threads}{' (before)' if known else ''}: {pick.words()}")
