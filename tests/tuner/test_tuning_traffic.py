@@ -83,6 +83,16 @@ def test_more_clients_than_can_be_answered_in_time_get_what_the_most_that_can_do
     assert f"the {found.capacity.clients} that keep it" in found.why
 
 
+def test_clients_that_miss_the_goal_by_far_are_loaded_only_to_see_how_fast_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = tune(FakeTriton(truth=rows_cost), monkeypatch, looped(32, milliseconds=40))
+    requests = {trial.clients: trial.measurement.requests for trial in found.trials}
+    assert not found.met
+    assert requests[32] < ENOUGH_REQUESTS / 4
+    assert requests[found.capacity.clients] > ENOUGH_REQUESTS / 2
+
+
 def test_where_only_one_client_at_a_time_is_answered_in_time_that_is_proven(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,6 +8,10 @@ from .question import Question
 from .search import Candidate
 from .trials import ENOUGH_REQUESTS, LOWER_SHARE, Trial, Verdict, verdict
 
+#: Where the goal is missed with all of them, fewer than so many times as many as kept it are not
+#: worth a run of their own: it is proven with those that did.
+WORTH_MORE = 1.1
+
 
 def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question) -> int:
     """What the model says, or the most that kept the goal in runs; but fewer than surely miss it.
@@ -17,11 +21,15 @@ def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question
     judged = _judged(seen)
     failed = [many for many, one in judged.items() if has_failed(one, question)]
     fewest = min(failed, default=None)
-    wanted = max(candidate.clients, most_held(seen, question))
+    held = most_held(seen, question)
+    wanted = max(candidate.clients, held)
+    if wanted < min(question.clients, WORTH_MORE * held):
+        wanted = held
     if fewest is None:
         return wanted or 1
     lower = LOWER_SHARE ** (2 ** (len(failed) - 1))
-    return min(wanted or fewest // 2, int(lower * fewest))
+    fewer = min(wanted or fewest // 2, int(lower * fewest))
+    return max(fewer, held) if held < fewest else fewer
 
 
 def most_held(seen: Sequence[Trial], question: Question) -> int:

@@ -1,9 +1,10 @@
 """The first part of a tuning: the curve of every option that is worth it, in a few short runs.
 
 Of each option one run under full load and one at a rate that climbs beyond what that gave: the
-executions in both, as Triton counts them, are of all batch sizes. Repeated while the interval is
-too wide to decide. Where requests have several lengths, all of it is measured with one of them, and
-for the best option of a variant what the others take beside it.
+executions in both, as Triton counts them, are of all batch sizes. Where clients wait for their
+answers, full load is what serves them, and tells all of several instances once one is known.
+Repeated while the interval is too wide to decide. Where requests have several lengths, all of it is
+measured with one of them, and for the best option of a variant what the others take beside it.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ class Curves:
             seen = self.options[option]
             largest = max(point.batch for point in seen.points)
             setting = Setting(option=option, max_batch_size=largest)
-            if not self._at_rate(setting, seen, deadline):
+            again = self._full if self._is_known_in_a_loop(option) else self._at_rate
+            if not again(setting, seen, deadline):
                 return
             say("latency by batch", self._fraction(), f"{option.words()}: measured once more")
 
@@ -303,8 +305,17 @@ class Curves:
             if larger == size:
                 break
             size = larger
-        self._at_rate(setting, seen, deadline)
+        if not self._is_known_in_a_loop(option):
+            self._at_rate(setting, seen, deadline)
         self._say(setting, seen)
+
+    def _is_known_in_a_loop(self, option: Option) -> bool:
+        """Whether full load tells all of it: clients wait, and one instance is known at all sizes.
+
+        What is missing then is how much slower several are side by side.
+        """
+        one = replace(option, instances=1)
+        return bool(self.question.clients) and option != one and one in self.loaded()
 
     def _full(self, setting: Setting, seen: MeasuredOption, deadline: Deadline) -> bool:
         _, words = need(setting, self.bench.memory(), self.question.memory_bytes)
@@ -402,7 +413,8 @@ class Curves:
 
     def _seen(self, option: Option) -> MeasuredOption:
         if option not in self.options:
-            self.options[option] = MeasuredOption(option=option)
+            waiting = bool(self.question.clients)
+            self.options[option] = MeasuredOption(option=option, waiting=waiting)
             same = (one for known, one in self.options.items() if known.variant == option.variant)
             alone = next((one for one in same if len(one.spread) > 1), None)
             if alone is not None:

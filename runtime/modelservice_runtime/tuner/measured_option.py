@@ -39,10 +39,12 @@ class MeasuredOption:
     """What was seen of it.
 
     ``windows``: of all runs; ``busy``: of those under full load; ``climbs``: runs at a rate in
-    which every latency is known. ``spread`` and ``overhead_ms``: of lone requests.
+    which every latency is known. ``spread`` and ``overhead_ms``: of lone requests. ``waiting``: it
+    is to serve clients that wait for their answers, as those of a run under full load do.
     """
 
     option: Option
+    waiting: bool = False
     windows: list[Counters] = field(default_factory=list)
     busy: list[Counters] = field(default_factory=list)
     climbs: list[Climb] = field(default_factory=list)
@@ -55,7 +57,7 @@ class MeasuredOption:
         self.windows += sample.windows
         if full:
             self.busy += sample.windows
-        elif sample.measurement.sent_ns:
+        elif sample.measurement.sent_ns and not self.waiting:
             self.climbs.append(climb_of(sample))
 
     def add_lone(self, sample: Sample) -> None:
