@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from modelservice_runtime.contract.requests import LatencyObjective
-from modelservice_runtime.contract.traffic import Traffic
+from modelservice_runtime.contract.traffic import CLOSED_LOOP, Traffic
 from modelservice_runtime.tuner.bench import Bench
 from modelservice_runtime.tuner.calibration import Seen, fitted
 from modelservice_runtime.tuner.command import numbers_per_row
@@ -44,6 +44,9 @@ _PERCENTILE = 99.0
 #: Progress of the tuner goes to standard output, as its Job's does.
 _ANSWER = "ANSWER "
 
+#: Instances, threads, and whether clients wait for their answers.
+Key = tuple[int, int, bool]
+
 
 def main() -> int:
     """Measure curves, simulate, answer."""
@@ -58,8 +61,14 @@ def main() -> int:
     return 0
 
 
-def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[tuple[int, int], ServiceTime]:
-    """What a tuning knows after its curves, by instances and threads."""
+def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[Key, ServiceTime]:
+    """What a tuning for each kind of load knows after its curves."""
+    most = max(point["clients"] for point in work["points"])
+    waiting = Traffic(arrivals=CLOSED_LOOP, concurrency=most)
+    return _curves(work, scratch, Traffic()) | _curves(work, scratch, waiting)
+
+
+def _curves(work: Mapping[str, Any], scratch: Path, traffic: Traffic) -> dict[Key, ServiceTime]:
     everything = frozenset(os.sched_getaffinity(0))
     server = connect(work["url"], work["model"])
     deadline = Deadline.after(_LIMIT_SECONDS, time.monotonic())
@@ -74,7 +83,7 @@ def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[tuple[int, int], 
     )
     question = Question(
         objective=LatencyObjective(percentile=_PERCENTILE, milliseconds=work["goal_ms"]),
-        traffic=Traffic(),
+        traffic=traffic,
         limits=Limits(cpu=2.0, max_batch_size=work["batch"], instances=2, threads=2),
     )
     bench = Bench(server=server, load=load, deadline=deadline)
@@ -83,11 +92,12 @@ def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[tuple[int, int], 
         curves.measure(deadline)
     finally:
         server.restore()
-    return {(option.instances, option.threads): m for option, m in curves.models().items()}
+    loop = bool(question.clients)
+    return {(option.instances, option.threads, loop): m for option, m in curves.models().items()}
 
 
-def _key(point: Mapping[str, Any]) -> tuple[int, int]:
-    return int(point["instances"]), int(point["threads"])
+def _key(point: Mapping[str, Any]) -> Key:
+    return int(point["instances"]), int(point["threads"]), bool(point["clients"])
 
 
 def _setting(point: Mapping[str, Any]) -> Setting:
@@ -116,17 +126,17 @@ def _words(outcome: Outcome) -> dict[str, float]:
 
 
 def _calibrated(
-    models: Mapping[tuple[int, int], ServiceTime],
+    models: Mapping[Key, ServiceTime],
     points: Sequence[Mapping[str, Any]],
     goal_ms: float,
 ) -> list[dict[str, float]]:
     """Each model put right by the measured point of its kind of load that is there for it."""
     right = {
-        (_key(point), bool(point["clients"])): _put_right(models[_key(point)], point, goal_ms)
+        _key(point): _put_right(models[_key(point)], point, goal_ms)
         for point in points
         if point["fitted"]
     }
-    return [_simulated(right[_key(point), bool(point["clients"])], point) for point in points]
+    return [_simulated(right[_key(point)], point) for point in points]
 
 
 def _put_right(service: ServiceTime, point: Mapping[str, Any], goal_ms: float) -> ServiceTime:

@@ -12,12 +12,12 @@ _HOW = """\
 ## T4: the simulation beside the server
 
 Ten configurations of each model: seven settings in a closed loop, and three of them at random times
-at a share of that: measured, simulated from the curves that the tuner measures itself, and measured
-again, to see what a perfect simulation would be off by. *Calibrated*: put right by one measured run
-for each way to use the cores, of the same kind of load, as a tuning for that load does it; none of
-these is one of the ten. Errors are medians, with the least and the most; rows per second, ranks and
-*regret* (what is lost by taking the setting that comes out first) are those of the closed loops,
-since at a rate whatever is sent is answered.
+at a share of that: measured, simulated from the curves that the tuner measures itself in a tuning
+for that kind of load, and measured again, to see what a perfect simulation would be off by.
+*Calibrated*: put right by one measured run for each way to use the cores, of the same kind of load,
+as such a tuning does it; none of these is one of the ten. Errors are medians, with the least and the
+most; rows per second, ranks and *regret* (what is lost by taking the setting that comes out first)
+are those of the closed loops, since at a rate whatever is sent is answered.
 """
 
 
