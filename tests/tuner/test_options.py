@@ -170,6 +170,13 @@ def test_clients_that_wait_are_a_closed_loop() -> None:
     found = asked("--closed-loop", "12")
     assert (found.traffic.arrivals, found.clients) == (CLOSED_LOOP, 12)
     assert asked().clients == 0
+    assert (found.has_all(11), found.has_all(12)) == (False, True)
+    assert asked("--closed-loop", "12", "--or-fewer").has_all(1)
+
+
+def test_fewer_than_no_clients_is_refused() -> None:
+    with pytest.raises(UserError, match=r"--or-fewer.*--closed-loop"):
+        asked("--or-fewer")
 
 
 def test_a_trace_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -219,6 +221,14 @@ def test_so_many_clients_get_what_they_ask_for_or_fewer_of_them_keep_the_goal() 
     assert fewer.clients == 64
     assert fewer.latency_ms == pytest.approx(48.0, rel=0.01)
     assert (found.clients, simulate(setting(8, 2), SERVICE, question(4.0), fits).clients) == (16, 0)
+
+
+def test_a_setting_that_keeps_the_goal_with_all_clients_comes_first_unless_fewer_will_do() -> None:
+    asked = question(arrivals=CLOSED_LOOP, concurrency=16)
+    all_of_them = replace(simulate(setting(2, 2), SERVICE, asked, fits), rows_per_second=900.0)
+    fewer = replace(all_of_them, setting=setting(8, 2), clients=12, rows_per_second=1200.0)
+    assert ranked([fewer, all_of_them], asked) == (all_of_them, fewer)
+    assert ranked([fewer, all_of_them], replace(asked, or_fewer=True)) == (fewer, all_of_them)
 
 
 def test_of_a_closed_loop_the_settings_are_ranked_by_what_its_clients_get() -> None:

@@ -83,6 +83,21 @@ def test_more_clients_than_can_be_answered_in_time_get_what_the_most_that_can_do
     assert f"the {found.capacity.clients} that keep it" in found.why
 
 
+def test_where_fewer_clients_will_do_as_many_as_get_most_are_found_without_a_run_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTriton(truth=batches_pay, contention=CONTENTION, scatter=0.05)
+    found = tune(fake, monkeypatch, replace(looped(200), or_fewer=True))
+    assert found.met
+    truth = true_candidate(fake, found.chosen.setting, found.question)
+    assert found.capacity.clients == pytest.approx(truth.clients, rel=0.15)
+    assert truth.rows_per_second >= 0.95 * truly_best(fake, found)
+    assert max(trial.clients for trial in found.trials) < 200
+    assert found.why.endswith(
+        f"within p99 ≤ 40 ms with {found.capacity.clients} requests in flight, of 200 at most"
+    )
+
+
 def test_clients_that_miss_the_goal_by_far_are_loaded_only_to_see_how_fast_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

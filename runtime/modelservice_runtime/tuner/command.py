@@ -139,10 +139,14 @@ def question_of(options: argparse.Namespace) -> Question:
         ),
         memory_bytes=options.memory_limit_mib << 20,
         trace=trace,
+        or_fewer=options.or_fewer,
     )
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.or_fewer and not options.closed_loop:
+        words = "--or-fewer: of the clients of --closed-loop, which is not there"
+        raise errors.UserError(errors.REQUEST_INVALID, words)
     if options.closed_loop and options.trace is not None:
         words = "--closed-loop and --trace: requests come by answers or by a trace, not by both"
         raise errors.UserError(errors.REQUEST_INVALID, words)

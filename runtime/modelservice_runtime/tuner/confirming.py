@@ -116,9 +116,12 @@ class Confirming:
         return self.run(candidate.setting, rows, number, deadline, fraction)
 
     def _clients(self, candidate: Candidate) -> int:
-        """All at first, then as many as seem to keep the goal: it serves with those."""
+        """All at first, then as many as seem to keep the goal: it serves with those.
+
+        At once with those where fewer will do.
+        """
         seen = valid(self.trials_of(candidate.setting))
-        if not seen:
+        if not seen and not self.question.or_fewer:
             return self.question.clients
         return max(1, next_clients(candidate, seen, self.question))
 

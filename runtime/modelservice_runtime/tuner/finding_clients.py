@@ -70,7 +70,7 @@ def missed_words(seen: Sequence[Trial], held: int, question: Question) -> str:
     Empty where it is kept.
     """
     asked, objective = question.clients, question.objective
-    if held >= asked:
+    if question.has_all(held):
         return ""
     own = [trial for trial in seen if trial.clients == asked]
     words = f"{question.goal_words()} is missed with {asked} requests in flight"

@@ -75,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--repeated-percent", type=_share, default=0.0, help="default: %(default)s")
     group.add_argument("--closed-loop", type=_count, default=0, help="so many clients that wait")
+    group.add_argument("--or-fewer", action="store_true", help="as many of them as serve best")
     group.add_argument("--trace", type=Path, help="CSV with the columns seconds and requests")
     group.add_argument("--input-data", type=Path, help="perf_analyzer's JSON (default: random)")
     group.add_argument("--admin-key", default="", help="of Triton's restricted APIs")

@@ -15,13 +15,18 @@ from .simulation.capacity import Goal, allowed_violations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """``trace``: of the traffic, where it has one. ``memory_bytes``: limit, 0 for none."""
+    """``trace``: of the traffic, where it has one. ``memory_bytes``: limit, 0 for none.
+
+    ``or_fewer``: of the clients of a closed loop as many as get most within the goal are wanted,
+    and no more.
+    """
 
     objective: LatencyObjective
     traffic: Traffic
     limits: Limits
     memory_bytes: int = 0
     trace: Trace | None = None
+    or_fewer: bool = False
 
     @property
     def goal(self) -> Goal:
@@ -43,6 +48,10 @@ class Question:
     def clients(self) -> int:
         """Of a closed loop; 0 where requests come at their own times."""
         return self.traffic.concurrency if self.traffic.arrivals == CLOSED_LOOP else 0
+
+    def has_all(self, clients: int) -> bool:
+        """Whether so many clients that keep the goal are all that are wanted."""
+        return self.or_fewer or clients >= self.clients
 
     @property
     def least_batch(self) -> int:

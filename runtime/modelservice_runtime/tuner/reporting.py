@@ -149,7 +149,7 @@ def _outcome(tuned: Tuned, item: Candidate, trials: Sequence[Trial]) -> tuple[st
         return doc.FINALIST, f"{last.violations:.1%} late {last.load_words}"
     if item.rows_per_second <= 0:
         return doc.REJECTED, f"keeps {tuned.question.goal_words()} at no rate"
-    if item.clients < tuned.question.clients:
+    if not tuned.question.has_all(item.clients):
         few = f"at most {item.clients} requests in flight"
         return doc.REJECTED, f"keeps {tuned.question.goal_words()} with {few}"
     best = max(other.rows_per_second for other in tuned.order)

@@ -1,11 +1,11 @@
 """Every setting simulated, and which of them are worth a measurement. Pure.
 
 The rule: the setting that carries most rows a second within the goal; of a closed loop, one that
-keeps the goal with all clients before any that does with fewer. Where a rate is expected of the
-service, the one that serves it with the fewest replicas, and of those the one with the least
-memory. Settings within 3 % of the best are as good: those that keep the goal at light loads too,
-though a limit on waiting makes Triton overlook requests, then the smaller batch, the fewer
-instances and the shorter delay are taken.
+keeps the goal with all clients before any that does with fewer, unless fewer will do. Where a rate
+is expected of the service, the one that serves it with the fewest replicas, and of those the one
+with the least memory. Settings within 3 % of the best are as good: those that keep the goal at
+light loads too, though a limit on waiting makes Triton overlook requests, then the smaller batch,
+the fewer instances and the shorter delay are taken.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
     def first(item: Candidate) -> tuple[float, ...]:
         rows = item.rows_per_second
         fewest = (question.replicas(rows), item.memory_bytes) if wanted and rows > 0 else (0, 0)
-        return (bool(item.misfit), rows <= 0, item.clients < question.clients, *fewest, -rows)
+        return (bool(item.misfit), rows <= 0, not question.has_all(item.clients), *fewest, -rows)
 
     left = sorted(candidates, key=first)
     order: list[Candidate] = []
@@ -178,7 +178,7 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
 
 def _as_good(item: Candidate, best: Candidate, question: Question) -> bool:
     fits = bool(item.misfit) == bool(best.misfit)
-    keeps = (item.clients < question.clients) == (best.clients < question.clients)
+    keeps = question.has_all(item.clients) == question.has_all(best.clients)
     return fits and keeps and item.rows_per_second >= best.rows_per_second * (1 - NOISE_SHARE)
 
 

@@ -181,10 +181,17 @@ class Tuning:
             most = f"carries most of {many} settings with the {capacity.clients} that keep it"
             return f"{capacity.missed}; {words}: {most}"
         if best is not None:
-            asked = self.question.clients
-            loop = f" with {asked} requests in flight" if asked else ""
+            loop = _loop_words(self.question, capacity)
             return f"{words}: carries most of {many} settings within {goal}{loop}"
         return f"{words}: only lone requests keep {goal} ({alone:.1f} ms)"
+
+
+def _loop_words(question: Question, capacity: Capacity) -> str:
+    """Of a closed loop: with how many, after a blank."""
+    if not question.clients:
+        return ""
+    many = f" with {capacity.clients if question.or_fewer else question.clients} requests in flight"
+    return f"{many}, of {question.clients} at most" if question.or_fewer else many
 
 
 def peak_bytes(tuned: Tuned) -> int:

@@ -15,9 +15,9 @@ Ten configurations of each model: seven settings in a closed loop, and three of 
 at a share of that: measured, simulated from the curves that the tuner measures itself in a tuning
 for that kind of load, and measured again, to see what a perfect simulation would be off by.
 *Calibrated*: put right by one measured run for each way to use the cores, of the same kind of load,
-as such a tuning does it; none of these is one of the ten. Errors are medians, with the least and the
-most; rows per second, ranks and *regret* (what is lost by taking the setting that comes out first)
-are those of the closed loops, since at a rate whatever is sent is answered.
+as such a tuning does it; none of these is one of the ten. Errors are medians, with the least and
+the most; rows per second, ranks and *regret* (what is lost by taking the setting that comes out
+first) are those of the closed loops, since at a rate whatever is sent is answered.
 """
 
 

@@ -27,8 +27,8 @@ def search(
 ) -> Pick:
     """Search; never fails, a failure is a finding too. The start of Triton counts as its time.
 
-    ``clients``: for so many at most that wait for their answers; 0: for random arrivals, as it
-    does where nothing is said.
+    ``clients``: for as many that wait for their answers as serve best, so many at most; 0: for
+    random arrivals, as it does where nothing is said.
     """
     result, log = folder / "ours.json", folder / "ours.log"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def command(
         *("--max-batch", str(bounds.batch), "--max-instances", str(bounds.instances)),
         *("--max-threads", str(bounds.threads), "--input-data", str(artifact.inputs)),
         *("--json", str(result)),
-        *(("--closed-loop", str(clients)) if clients else ()),
+        *(("--closed-loop", str(clients), "--or-fewer") if clients else ()),
     ]
 
 

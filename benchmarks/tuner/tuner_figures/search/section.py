@@ -14,8 +14,9 @@ _HOW = """\
 ## T1: what a search finds, and what it costs
 
 Our tuner beside NVIDIA's Model Analyzer in its modes, on the same Triton with the same model, the
-same rows, the same goal for p99 and the same bounds: ours is told that so many clients wait for
-their answers as Model Analyzer tries at most. *Load*: seconds in which the load generator ran; *in
+same rows, the same goal for p99 and the same bounds: ours is asked, as Model Analyzer is, for the
+setting that serves most with as many clients that wait for their answers as suit it, and as many at
+most as Model Analyzer tries. *Load*: seconds in which the load generator ran; *in
 all*: from the start of the search to its end, servers started for it included. *Of the best*: rows
 per second within the goal of what was picked, beside the best that anyone picked in any repeat; 0
 where nothing was found. Every pick was measured anew for that, all of them in turns on one Triton,
