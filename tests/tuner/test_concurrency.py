@@ -134,14 +134,18 @@ def test_a_generator_that_needs_time_gets_as_many_clients_more() -> None:
     def run(waiting: float, sending: int) -> Trial:
         return loop(10, (10.0,) * 50, waiting, sending)
 
-    assert clients_to_send(10, []) == 10
-    assert clients_to_send(10, [run(9.0, 10)]) == 10
-    assert clients_to_send(10, [run(6.7, 10)]) == 15
-    assert clients_to_send(10, [run(6.7, 10), run(9.9, 15)]) == 15, "that was enough"
-    assert clients_to_send(10, [run(6.7, 10), run(6.7, 15)]) == 20, "not without end"
-    assert clients_to_send(10, [run(math.nan, 10)]) == 10, "nobody knows"
-    assert clients_to_send(20, [run(6.7, 10)]) == 20, "of another loop"
-    assert clients_to_send(10, [run(0.0, 10)]) == 20
+    here = run(9.0, 10).setting
+    there = replace(here, max_batch_size=here.max_batch_size + 1)
+    assert clients_to_send(10, here, []) == 10
+    assert clients_to_send(10, here, [run(9.0, 10)]) == 10
+    assert clients_to_send(10, here, [run(6.7, 10)]) == 15
+    assert clients_to_send(10, here, [run(6.7, 10), run(9.9, 15)]) == 15, "that was enough"
+    assert clients_to_send(10, here, [run(6.7, 10), run(6.7, 15)]) == 20, "not without end"
+    assert clients_to_send(10, here, [run(math.nan, 10)]) == 10, "nobody knows"
+    assert clients_to_send(20, here, [run(6.7, 10)]) == 30, "of another loop at the same setting"
+    assert clients_to_send(10, there, [run(6.7, 10)]) == 15, "of as many at another setting"
+    assert clients_to_send(20, there, [run(6.7, 10)]) == 20, "of another loop at another setting"
+    assert clients_to_send(10, here, [run(0.0, 10)]) == 20
 
 
 def test_without_every_latency_triton_s_own_count_is_the_rate() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import Any
 
 import pytest
@@ -44,13 +45,13 @@ def test_a_noisy_machine_is_measured_longer_and_said(monkeypatch: pytest.MonkeyP
 def test_a_model_that_is_wrong_is_searched_further_with_measurements_and_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever ran while the curves were measured is gone, and something else runs."""
+    """After the curves large batches do not pay any more."""
     curves_done: list[bool] = []
 
     def truth(option: Option, rows: int) -> float:
         if not curves_done:
             return batches_pay(option, rows)
-        return 0.025
+        return 0.060 if rows > 6 else 0.015
 
     def simulated(*given: Any) -> tuple[Candidate, ...]:
         curves_done.append(True)
@@ -80,9 +81,13 @@ def test_a_machine_that_has_become_slower_is_found_and_nothing_is_promised_for_t
 
     monkeypatch.setattr(tuning, "simulated", simulated)
     fake = FakeTriton(truth=truth)
-    found = tune(fake, monkeypatch)
+    steps = tuning_of(fake, monkeypatch, asked())
+    found = steps.run()
     chosen = true_candidate(fake, found.chosen.setting, found.question)
     assert found.capacity.rows_per_second <= 1.05 * chosen.rows_per_second
+    assert not steps.confirming.searched_further, "the order of the settings is what it was"
+    (note,) = found.notes
+    assert re.match(r"under load executions take \d+% longer than in the curves", note)
 
 
 def test_late_answers_at_any_rate_still_give_a_capacity_in_figures(

@@ -80,6 +80,23 @@ class Fit:
             and abs(self.tail_error) <= TAIL_TOLERANCE
         )
 
+    def beside(self, others: Sequence[Fit]) -> Fit:
+        """With what it is off by beside what all (it among them) are off by in the median.
+
+        What a machine that has changed does to all alike, and errors that change no order, are not
+        the model's.
+        """
+        speed, middle, tail = (
+            median(getattr(fit, name) for fit in others)
+            for name in ("speed", "median_error", "tail_error")
+        )
+        return replace(
+            self,
+            speed=self.speed / speed,
+            median_error=(1 + self.median_error) / (1 + middle) - 1,
+            tail_error=(1 + self.tail_error) / (1 + tail) - 1,
+        )
+
 
 def fitted(service: ServiceTime, seen: Sequence[Seen], percentile: float) -> Fit:
     """The model that gives what was seen, in the median over the runs (at least one)."""

@@ -158,18 +158,20 @@ def valid(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     return tuple(trial for trial in trials if not trial.discarded)
 
 
-def clients_to_send(clients: int, trials: Sequence[Trial]) -> int:
-    """Clients for the generator, that ``clients`` requests are in flight; from earlier such runs.
+def clients_to_send(clients: int, setting: Setting, trials: Sequence[Trial]) -> int:
+    """Clients for the generator, that ``clients`` requests are in flight at ``setting``.
 
-    As many, but more where so many spent too much of their time on the generator's side.
+    As many, but more where earlier ones spent too much of their time on the generator's side: in
+    the last run of the setting, or else in the last with as many clients.
     """
-    own = [trial for trial in trials if trial.clients == clients and trial.sending]
-    if not own:
+    loops = [trial for trial in trials if trial.clients and trial.sending]
+    own = [trial for trial in loops if trial.setting == setting]
+    alike = own or [trial for trial in loops if trial.clients == clients]
+    if not alike:
         return clients
-    last = own[-1]
-    if not last.discarded:
-        return last.sending
-    return min(MOST_MORE * clients, math.ceil(clients * last.sending / max(last.in_flight, 1.0)))
+    last = alike[-1]
+    needed = last.sending / (max(last.in_flight, 1.0) if last.discarded else last.clients)
+    return min(MOST_MORE * clients, math.ceil(clients * needed))
 
 
 def most_sent(trials: Sequence[Trial]) -> float:
