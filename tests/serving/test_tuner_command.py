@@ -112,9 +112,10 @@ def test_it_measures_says_what_it_found_and_leaves_all_as_it_was(
 
 
 def test_what_is_applied_stays(triton: Triton) -> None:
-    done = tune(triton, "--apply", "--closed-loop", "4")
+    done = tune(triton, "--apply", "--closed-loop", "4", "--or-fewer")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "applied" in done.stdout
+    assert "requests in flight, of 4 at most" in done.stdout
     policy = configuration(triton)["dynamic_batching"]["default_queue_policy"]
     assert policy["timeout_action"] == "REJECT"
     assert 0 < int(policy["default_timeout_microseconds"]) < 50_000

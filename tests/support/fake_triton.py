@@ -159,8 +159,9 @@ class FakeTriton:
 
     # The load generator.
 
-    def run(self, run: Run, timeout: float) -> Measurement:
+    def run(self, run: Run, timeout: float, stalled: Callable[[], bool]) -> Measurement:
         """See ``LoadGenerator``."""
+        del stalled
         number, self.runs = self.runs, self.runs + 1
         if number in self.dies_at:
             self._alive = False

@@ -193,6 +193,17 @@ def test_a_watch_reads_at_the_beginning_at_intervals_and_at_the_end() -> None:
     assert len(seen) == many
 
 
+def test_since_when_nothing_is_answered_is_known() -> None:
+    watch = Watch(counters=lambda: counters(0.0, {}))
+    assert watch.quiet_seconds() == 0.0, "nothing is known"
+    for at, answered in ((1.0, 0), (2.5, 0)):
+        watch.readings.append(counters(at, {}, rows=answered))
+    assert watch.quiet_seconds() == 1.5, "since it began"
+    for at, answered in ((3.0, 4), (3.5, 9), (4.5, 9), (7.0, 9)):
+        watch.readings.append(counters(at, {}, rows=answered))
+    assert watch.quiet_seconds() == 3.5
+
+
 def test_readings_that_fail_are_left_out() -> None:
     def read() -> Counters:
         raise OSError("gone")

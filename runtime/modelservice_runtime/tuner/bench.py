@@ -27,7 +27,7 @@ from .memory_plan import Observation
 from .memory_use import MemoryUse
 from .padding import Padding
 from .parsing import Measurement
-from .runs import Run, timeout
+from .runs import Run, quiet_most, timeout
 from .settings import Setting
 from .statistics import Counters, Watch, total, windows
 
@@ -189,7 +189,10 @@ class Bench:
             raise TooLate(f"time was up before {setting.words()} was measured")
         try:
             with Watch(counters=self.server.counters) as watch:
-                measured = self.load.run(run, timeout(run, left))
+                most = quiet_most(run)
+                measured = self.load.run(
+                    run, timeout(run, left), lambda: watch.quiet_seconds() > most
+                )
         except LoadFailed:
             self.server.check_alive()
             raise

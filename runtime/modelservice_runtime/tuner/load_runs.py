@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,8 @@ MAX_SAMPLE_ROWS = 16
 #: perf_analyzer exports what it sent and got with every latency, as text: so many numbers of it
 #: are read in a second, more would fill the disk.
 MOST_EXPORTED_NUMBERS = 4_000_000
+#: How often it is asked whether a run still gets answers.
+_LOOK_SECONDS = 0.5
 
 
 def write_input_data(inputs: Mapping[str, np.ndarray], path: Path) -> None:
@@ -64,8 +66,10 @@ class LoadGenerator:
     numbers_per_row: int = 0
     by_length: Mapping[int, Path] = field(default_factory=dict)
 
-    def run(self, run: Run, timeout: float) -> Measurement:
-        """Measure, for at most ``timeout`` seconds.
+    def run(
+        self, run: Run, timeout: float, stalled: Callable[[], bool] = lambda: False
+    ) -> Measurement:
+        """Measure, for at most ``timeout`` seconds, and no longer than until it is ``stalled``.
 
         Raises:
             LoadFailed: no figures came of it.
@@ -77,7 +81,7 @@ class LoadGenerator:
             self._words(part, place, exporting=exporting)
             for part, place in zip(run.parts, places, strict=True)
         ]
-        logs = self._finish(words, timeout)
+        logs = self._finish(words, timeout, stalled)
         try:
             found = [
                 place.read(log, part, exporting=exporting)
@@ -116,18 +120,17 @@ class LoadGenerator:
             words.append(f"--request-intervals={place.intervals}")
         return words
 
-    def _finish(self, commands: Sequence[Sequence[str]], timeout: float) -> list[str]:
+    def _finish(
+        self, commands: Sequence[Sequence[str]], timeout: float, stalled: Callable[[], bool]
+    ) -> list[str]:
         """What they printed; none is ever left running, whatever happens here."""
         processes: list[subprocess.Popen[bytes]] = []
         until = time.monotonic() + timeout
-        logs = []
         try:
             for words in commands:
                 with self.interrupts.held():
                     processes.append(self._start(words))
-            for process in processes:
-                output, _ = process.communicate(timeout=max(0.1, until - time.monotonic()))
-                logs.append(output.decode(errors="replace"))
+            logs = [_output(process, until, stalled) for process in processes]
         except subprocess.TimeoutExpired as error:
             raise LoadFailed(f"perf_analyzer did not end within {timeout:.0f} s") from error
         finally:
@@ -175,6 +178,26 @@ class _Place:
             sent_lengths=(part.length,) * len(sent.at_ns),
             requests=len(sent.at_ns),
         )
+
+
+def _output(process: subprocess.Popen[bytes], until: float, stalled: Callable[[], bool]) -> str:
+    """What it printed until its end.
+
+    Raises:
+        TimeoutExpired: there was none by then.
+        LoadFailed: it is stalled.
+    """
+    while True:
+        left = until - time.monotonic()
+        try:
+            output, _ = process.communicate(timeout=max(0.1, min(left, _LOOK_SECONDS)))
+        except subprocess.TimeoutExpired:
+            if left <= _LOOK_SECONDS:
+                raise
+            if stalled():
+                raise LoadFailed("perf_analyzer went on without an answer from Triton") from None
+        else:
+            return output.decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

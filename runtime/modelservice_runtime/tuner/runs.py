@@ -60,6 +60,8 @@ LOOP_REQUESTS_FAIR = 350
 
 #: A run that takes so many times as long, and as many seconds more, hangs.
 PATIENCE, PATIENCE_SECONDS = 5, 15.0
+#: And so does one in which nothing was answered for as long as it takes, and for so many seconds.
+QUIET_SECONDS = 5.0
 
 
 #: Rows and length of a request, the length 0 where nothing is said of it.
@@ -227,6 +229,11 @@ def _timed(times: np.ndarray, size: int, length: int) -> Part:
 def _one_after_another(batch: int, count: int, length: int) -> Part:
     words = ("-b", str(batch), "--concurrency-range=1", f"--request-count={count}")
     return Part(words=words, batch=batch, requests=count, length=length)
+
+
+def quiet_most(run: Run) -> float:
+    """Seconds without an answer after which the run is broken off."""
+    return max(QUIET_SECONDS, run.seconds)
 
 
 def timeout(run: Run, seconds_left: float) -> float:

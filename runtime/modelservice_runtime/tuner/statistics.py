@@ -184,6 +184,15 @@ class Watch:
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
+    def quiet_seconds(self) -> float:
+        """Since when no request was answered; 0 where that is not known."""
+        known = list(self.readings)
+        if not known:
+            return 0.0
+        pairs = zip(known[1:], known, strict=False)
+        rises = [after.at for after, before in pairs if after.requests > before.requests]
+        return known[-1].at - (rises[-1] if rises else known[0].at)
+
     def __enter__(self) -> Self:
         self._take()
         self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
