@@ -63,7 +63,7 @@ class Loading:
         )
         rate = expected.rows_per_second / source.mean_rows
         left = deadline.remaining(time.monotonic())
-        late = expected.violations(self.question.objective.milliseconds / 1e3)
+        late = expected.violations(self.question.goal.seconds)
         wanted = runs.LOOP_REQUESTS_FAIR if late > MISSED_BY_FAR else runs.LOOP_REQUESTS_GOOD
         count = runs.in_flight_requests(sending, rate, RUN_SHARE * left, wanted)
         if not count:

@@ -190,8 +190,9 @@ def _loop_words(question: Question, capacity: Capacity) -> str:
     """Of a closed loop: with how many, after a blank."""
     if not question.clients:
         return ""
-    many = f" with {capacity.clients if question.or_fewer else question.clients} requests in flight"
-    return f"{many}, of {question.clients} at most" if question.or_fewer else many
+    if question.or_fewer:
+        return f" with {capacity.clients} requests in flight, of {question.clients} at most"
+    return f" with {question.clients} requests in flight"
 
 
 def peak_bytes(tuned: Tuned) -> int:
