@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tuning_values import counted
 
 from modelservice_runtime.contract.traffic import SINGLE_ROWS
-from modelservice_runtime.tuner.calibration import Seen, fitted
+from modelservice_runtime.tuner.calibration import Seen, believed, fitted
 from modelservice_runtime.tuner.simulation.arrivals import Source
 from modelservice_runtime.tuner.simulation.loads import AtTimes
 from modelservice_runtime.tuner.simulation.outcomes import Batching, open_loop
@@ -142,3 +144,29 @@ def test_what_is_little_beside_the_goal_is_no_error() -> None:
     run = replace(seen(MODEL), goal_ms=1000.0)
     fit = fitted(MODEL, [replace(run, median_ms=2 * run.median_ms, tail_ms=2 * run.tail_ms)], 99)
     assert fit.agrees
+
+
+def test_a_small_difference_in_one_run_on_a_noisy_machine_is_mostly_noise() -> None:
+    run = seen(MODEL.scaled(1.12))
+    fit = fitted(MODEL, [run], 99, noise=0.1)
+    assert fit.speed == pytest.approx(1.12, rel=0.03), "as seen"
+    assert 1.01 < fit.service.of(8) / MODEL.of(8) < 1.06, "as believed"
+    often = fitted(MODEL, [run] * 9, 99, noise=0.1)
+    assert often.service.of(8) > 1.05 * MODEL.of(8), "many runs say more than one"
+    quiet = fitted(MODEL, [run], 99)
+    assert quiet.service.of(8) == pytest.approx(quiet.speed * MODEL.of(8))
+
+
+def test_a_large_difference_is_the_model_s_however_noisy() -> None:
+    assert believed(3.0, 0.1) == pytest.approx(3.0, rel=0.1)
+    assert believed(0.4, 0.1) == pytest.approx(0.4, rel=0.1)
+
+
+@given(speed=st.floats(1e-3, 1e3), noise=st.floats(0.0, 1.0))
+def test_what_is_believed_lies_between_what_was_said_and_what_was_seen(
+    speed: float, noise: float
+) -> None:
+    own = believed(speed, noise)
+    low, high = sorted((1.0, speed))
+    assert low - 1e-9 <= own <= high * (1 + 1e-9)
+    assert believed(1 / speed, noise) == pytest.approx(1 / own)

@@ -27,7 +27,7 @@ from modelservice_runtime.tuner.simulation.concurrency import answered_share, mo
 from modelservice_runtime.tuner.simulation.loads import in_flight
 from modelservice_runtime.tuner.simulation.outcomes import Batching
 from modelservice_runtime.tuner.simulation.service_time import ServiceTime
-from modelservice_runtime.tuner.trials import Trial, clients_to_send
+from modelservice_runtime.tuner.trials import Trial, clients_to_send, counted_clients
 
 SINGLE = Source(rows_per_request=SINGLE_ROWS)
 MIXED = (RowsShare(rows=1, percent=75.0), RowsShare(rows=4, percent=25.0))
@@ -130,6 +130,16 @@ def test_a_generator_that_pauses_has_fewer_in_flight() -> None:
     assert loop(2, latencies=(10.0,) * 50, waiting=1.9).discarded == ""
 
 
+def test_a_run_with_fewer_clients_than_it_was_to_have_is_one_with_those() -> None:
+    assert counted_clients(24, 23.7) == 24
+    assert counted_clients(24, 19.3) == 24, "near enough"
+    assert counted_clients(24, 18.8) == 19
+    assert counted_clients(24, 12.0) == 12
+    assert counted_clients(24, 11.9) == 24, "too few: such a run is thrown away"
+    assert counted_clients(24, math.nan) == 24, "nobody knows"
+    assert counted_clients(1, 0.5) == 1
+
+
 def test_a_generator_that_needs_time_gets_as_many_clients_more() -> None:
     def run(waiting: float, sending: int) -> Trial:
         return loop(10, (10.0,) * 50, waiting, sending)
@@ -146,6 +156,9 @@ def test_a_generator_that_needs_time_gets_as_many_clients_more() -> None:
     assert clients_to_send(10, there, [run(6.7, 10)]) == 15, "of as many at another setting"
     assert clients_to_send(20, there, [run(6.7, 10)]) == 20, "of another loop at another setting"
     assert clients_to_send(10, here, [run(0.0, 10)]) == 20
+    fewer = loop(7, (10.0,) * 50, 6.7, 10)
+    assert clients_to_send(10, here, [fewer]) == 15, "of those that there were"
+    assert clients_to_send(10, there, [fewer]) == 15
 
 
 def test_without_every_latency_triton_s_own_count_is_the_rate() -> None:

@@ -143,10 +143,11 @@ def test_a_load_generator_that_needs_time_of_its_own_gets_more_clients(
 ) -> None:
     found = tune(FakeTriton(truth=batches_pay, pause=0.006), monkeypatch, looped(16))
     first, *more = found.trials
-    assert (first.sending, first.clients) == (16, 16)
-    assert "requests were in flight" in first.discarded
+    assert first.sending == 16
+    assert first.clients == round(first.in_flight) < 16, "it is a run with as many as there were"
     assert more
-    assert all(trial.sending > 16 and not trial.discarded for trial in more)
+    assert all(trial.sending > 16 and trial.clients == 16 for trial in more)
+    assert not any(trial.discarded for trial in found.trials)
     assert found.capacity.clients == 16
     assert not found.capacity.note
 

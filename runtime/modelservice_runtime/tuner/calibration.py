@@ -6,6 +6,9 @@ counted of its executions, the overhead from the median latency, ``scatter`` fro
 overload the median says how much too slow the setting is, and nothing else can be told. In a closed
 loop the median is what so many clients have to wait, whatever of it is overhead: it puts the speed
 right as well.
+
+On a noisy machine one run says as much of the moment as of the model: the speed is then taken for
+the model's error only as far as noise does not explain it (``believed``).
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ MEDIAN_TOLERANCE, MEDIAN_GOAL_SHARE = 0.15, 0.05
 TAIL_TOLERANCE, TAIL_GOAL_SHARE = 0.30, 0.10
 #: More violations than this are overload.
 OVERLOADED = 0.20
+#: How far the model's speeds are off, as logarithms: a little (T4's figure of the simulation that
+#: nothing put right), and now and then by far. (How often, standard deviation.)
+USUALLY_OFF, SELDOM_OFF = (0.9, 0.05), (0.1, 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,7 @@ class Seen:
 class Fit:
     """``service`` put right: executions take ``speed`` times as long, ``overhead`` seconds more.
 
+    ``speed``: as seen; of it ``service`` has what is not noise.
     ``median_error``, ``tail_error``: of the model before, as shares of what was measured, positive
     where it said too much; 0 where that is little beside the goal, or the setting was overloaded.
     """
@@ -98,20 +105,44 @@ class Fit:
         )
 
 
-def fitted(service: ServiceTime, seen: Sequence[Seen], percentile: float) -> Fit:
-    """The model that gives what was seen, in the median over the runs (at least one)."""
+def fitted(
+    service: ServiceTime, seen: Sequence[Seen], percentile: float, noise: float = 0.0
+) -> Fit:
+    """The model that gives what was seen, in the median over the runs (at least one).
+
+    ``noise``: share by which the machine's speed scatters from moment to moment.
+    """
     fits = [_fit(service, one, percentile) for one in seen]
     speed, overhead, scatter = (
         median(getattr(fit, name) for fit in fits) for name in ("speed", "overhead", "scatter")
     )
+    own = believed(speed, noise / math.sqrt(len(seen)))
     return Fit(
-        service=_changed(service, speed, overhead, scatter),
+        service=_changed(service, own, overhead, scatter),
         speed=speed,
         overhead=overhead,
         scatter=scatter,
         median_error=median(fit.median_error for fit in fits),
         tail_error=median(fit.tail_error for fit in fits),
     )
+
+
+def believed(speed: float, noise: float) -> float:
+    """The model's own part of ``speed``, seen with ``noise``: both as shares of the right speed.
+
+    The mean of what it may be, given what models are off by (a spike and a slab): of little the
+    part that is not noise's, of much all.
+    """
+    if noise <= 0 or speed <= 0:
+        return speed
+    seen = math.log(speed)
+    chances, means = [], []
+    for share, deviation in (USUALLY_OFF, SELDOM_OFF):
+        variance = deviation**2 + noise**2
+        chances.append(share * math.exp(-(seen**2) / (2 * variance)) / math.sqrt(variance))
+        means.append(seen * deviation**2 / variance)
+    whole = math.fsum(chances)
+    return math.exp(math.fsum(c * m for c, m in zip(chances, means, strict=True)) / whole)
 
 
 def _changed(service: ServiceTime, speed: float, overhead: float, scatter: float) -> ServiceTime:

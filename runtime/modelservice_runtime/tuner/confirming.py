@@ -38,7 +38,11 @@ _SEED_STEP = 101
 
 @dataclass(slots=True, kw_only=True)
 class Confirming:
-    """``trials``: all runs under load, in order. ``fits``: of each finalist, the latest."""
+    """``trials``: all runs under load, in order. ``fits``: of each finalist, the latest.
+
+    ``noise``: share by which the machine's speed scatters: a difference that it explains is not
+    the model's.
+    """
 
     bench: Bench
     question: Question
@@ -46,21 +50,19 @@ class Confirming:
     trials: list[Trial] = field(default_factory=list)
     fits: dict[Setting, Fit] = field(default_factory=dict)
     first_fits: dict[Setting, Fit] = field(default_factory=dict)
+    noise: float = 0.0
     searched_further: bool = False
     _bases: dict[Setting, Candidate] = field(default_factory=dict)
 
-    def best(
-        self, order: Sequence[Candidate], deadline: Deadline, noise: float = 0.0
-    ) -> Candidate | None:
+    def best(self, order: Sequence[Candidate], deadline: Deadline) -> Candidate | None:
         """The setting to serve with, as measured; None where none keeps the goal.
 
-        ``order``: simulated, the best first. ``noise``: share by which the machine's speed
-        scatters: a difference that it explains is not the model's.
+        ``order``: simulated, the best first.
         """
         hopes = list(finalists(order, self.question))
         hopes = self._rounds(hopes, deadline)
         self._note_common()
-        if self._disagree(noise) and hopes:
+        if self._disagree() and hopes:
             hopes = self._further(order, hopes, deadline)
         return hopes[0] if hopes else None
 
@@ -158,7 +160,7 @@ class Confirming:
         if not seen:
             return candidate
         base = self._base(candidate)
-        fit = fitted(base.service, seen, self.question.objective.percentile)
+        fit = fitted(base.service, seen, self.question.objective.percentile, self.noise)
         self.fits[candidate.setting] = fit
         self.first_fits.setdefault(candidate.setting, fit)
         return simulate(candidate.setting, fit.service, self.question, self.memory)
@@ -181,7 +183,7 @@ class Confirming:
         own = [share for known, share in shares.items() if known.option == setting.option]
         return median(own or shares.values() or [1.0])
 
-    def _disagree(self, noise: float) -> bool:
+    def _disagree(self) -> bool:
         """Whether the model was wrong about most of what was measured.
 
         What it is off by at all of them alike changes no order.
@@ -189,7 +191,7 @@ class Confirming:
         fits = list(self.first_fits.values())
         if len(fits) > 1:
             fits = [fit.beside(fits) for fit in fits]
-        wrong = [not fit.agrees and abs(fit.speed - 1) > NOISES * noise for fit in fits]
+        wrong = [not fit.agrees and abs(fit.speed - 1) > NOISES * self.noise for fit in fits]
         return bool(wrong) and sum(wrong) * 2 > len(wrong)
 
     def _note_common(self) -> None:

@@ -17,7 +17,7 @@ from .settings import Setting
 from .simulation import loads
 from .simulation.loads import AtTimes, Load
 from .statistics import total
-from .trials import Trial
+from .trials import Trial, counted_clients
 
 #: One run takes at most this share of the time that is left.
 RUN_SHARE = 0.2
@@ -75,7 +75,7 @@ class Loading:
             return None
         seen: Steady = in_flight.steady(sample.measurement, by_kind, sample.windows)
         measured = seen.measurement
-        load = loads.in_flight(source, clients, measured.requests)
+        load = loads.in_flight(source, counted_clients(clients, seen.in_flight), measured.requests)
         return _trial(
             sample,
             self.question,

@@ -29,6 +29,8 @@ SLOWER_SHARE, SENT_SHARE = 0.85, 0.95
 LOWER_SHARE = 0.93
 #: Of the clients of a closed loop, the share that has to be waiting for an answer on average.
 LEAST_IN_FLIGHT = 0.8
+#: A run in which fewer were, but this share at least, is one with as many clients as there were.
+LEAST_COUNTED = 0.5
 #: It gets more clients where it needs time of its own, so many times as many at most.
 MOST_MORE = 2
 #: So many requests tell 0.5 % of violations from 1 %.
@@ -162,16 +164,26 @@ def clients_to_send(clients: int, setting: Setting, trials: Sequence[Trial]) -> 
     """Clients for the generator, that ``clients`` requests are in flight at ``setting``.
 
     As many, but more where earlier ones spent too much of their time on the generator's side: in
-    the last run of the setting, or else in the last with as many clients.
+    the last run of the setting, or else in the last with or of as many clients.
     """
     loops = [trial for trial in trials if trial.clients and trial.sending]
     own = [trial for trial in loops if trial.setting == setting]
-    alike = own or [trial for trial in loops if trial.clients == clients]
+    alike = own or [trial for trial in loops if clients in {trial.clients, trial.sending}]
     if not alike:
         return clients
     last = alike[-1]
     needed = last.sending / (max(last.in_flight, 1.0) if last.discarded else last.clients)
     return min(MOST_MORE * clients, math.ceil(clients * needed))
+
+
+def counted_clients(clients: int, in_flight: float) -> int:
+    """Clients of a loop that was to have ``clients``: those that waited, if that is many enough.
+
+    Of too few it says nothing: it stays what it was to be, and is thrown away.
+    """
+    if LEAST_COUNTED * clients <= in_flight < LEAST_IN_FLIGHT * clients:
+        return max(1, round(in_flight))
+    return clients
 
 
 def most_sent(trials: Sequence[Trial]) -> float:

@@ -61,7 +61,8 @@ class Tuning:
         best = None
         if min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds:
             until = self.deadline.for_search()
-            best = self.confirming.best(order, until, self.curves.noise())
+            self.confirming.noise = self.curves.noise()
+            best = self.confirming.best(order, until)
         capacity = self._capacity(best, order)
         chosen = capacity.candidate
         self._watch_memory(capacity)

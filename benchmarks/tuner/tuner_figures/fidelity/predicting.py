@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,23 +53,31 @@ def main() -> int:
     """Measure curves, simulate, answer."""
     work = json.loads(Path(sys.argv[1]).read_text())
     with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
-        models = _models(work, Path(folder))
+        known = _known(work, Path(folder))
     answer = {
-        "raw": [_simulated(models[_key(point)], point) for point in work["points"]],
-        "calibrated": _calibrated(models, work["points"], work["goal_ms"]),
+        "raw": [_simulated(known[_key(point)].service, point) for point in work["points"]],
+        "calibrated": _calibrated(known, work["points"], work["goal_ms"]),
     }
     print(_ANSWER + json.dumps(answer), flush=True)
     return 0
 
 
-def _models(work: Mapping[str, Any], scratch: Path) -> Mapping[Key, ServiceTime]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """``noise``: share by which the machine's speed scattered while it was measured."""
+
+    service: ServiceTime
+    noise: float
+
+
+def _known(work: Mapping[str, Any], scratch: Path) -> Mapping[Key, Known]:
     """What a tuning for each kind of load knows after its curves."""
     most = max(point["clients"] for point in work["points"])
     waiting = Traffic(arrivals=CLOSED_LOOP, concurrency=most)
     return _curves(work, scratch, Traffic()) | _curves(work, scratch, waiting)
 
 
-def _curves(work: Mapping[str, Any], scratch: Path, traffic: Traffic) -> dict[Key, ServiceTime]:
+def _curves(work: Mapping[str, Any], scratch: Path, traffic: Traffic) -> dict[Key, Known]:
     everything = frozenset(os.sched_getaffinity(0))
     server = connect(work["url"], work["model"])
     deadline = Deadline.after(_LIMIT_SECONDS, time.monotonic())
@@ -92,8 +101,11 @@ def _curves(work: Mapping[str, Any], scratch: Path, traffic: Traffic) -> dict[Ke
         curves.measure(deadline)
     finally:
         server.restore()
-    loop = bool(question.clients)
-    return {(option.instances, option.threads, loop): m for option, m in curves.models().items()}
+    loop, noise = bool(question.clients), curves.noise()
+    return {
+        (option.instances, option.threads, loop): Known(service=service, noise=noise)
+        for option, service in curves.models().items()
+    }
 
 
 def _key(point: Mapping[str, Any]) -> Key:
@@ -126,20 +138,20 @@ def _words(outcome: Outcome) -> dict[str, float]:
 
 
 def _calibrated(
-    models: Mapping[Key, ServiceTime],
+    known: Mapping[Key, Known],
     points: Sequence[Mapping[str, Any]],
     goal_ms: float,
 ) -> list[dict[str, float]]:
     """Each model put right by the measured point of its kind of load that is there for it."""
     right = {
-        _key(point): _put_right(models[_key(point)], point, goal_ms)
+        _key(point): _put_right(known[_key(point)], point, goal_ms)
         for point in points
         if point["fitted"]
     }
     return [_simulated(right[_key(point)], point) for point in points]
 
 
-def _put_right(service: ServiceTime, point: Mapping[str, Any], goal_ms: float) -> ServiceTime:
+def _put_right(known: Known, point: Mapping[str, Any], goal_ms: float) -> ServiceTime:
     seen = Seen(
         batching=batching_of(_setting(point)),
         load=_load(point),
@@ -149,7 +161,7 @@ def _put_right(service: ServiceTime, point: Mapping[str, Any], goal_ms: float) -
         goal_ms=goal_ms,
         violations=point["violations"],
     )
-    return fitted(service, [seen], _PERCENTILE).service
+    return fitted(known.service, [seen], _PERCENTILE, known.noise).service
 
 
 def _load(point: Mapping[str, Any]) -> Load:
