@@ -30,7 +30,9 @@ def test_what_carries_most_is_the_best() -> None:
     assert [item.rows_per_second for item in order] == [100, 80]
 
 
-def test_of_what_is_as_good_the_smaller_batch_is_taken_then_fewer_instances_then_no_delay() -> None:
+def test_of_what_is_as_good_the_fewer_instances_are_taken_then_the_smaller_batch_and_delay() -> (
+    None
+):
     hopes = [
         candidate(setting(8, 1), 101),
         candidate(setting(4, 2), 100),
@@ -40,8 +42,8 @@ def test_of_what_is_as_good_the_smaller_batch_is_taken_then_fewer_instances_then
     assert [item.setting for item in ranked(hopes, ASKED)] == [
         setting(4, 1),
         setting(4, 1, delay=500),
-        setting(4, 2),
         setting(8, 1),
+        setting(4, 2),
     ]
 
 

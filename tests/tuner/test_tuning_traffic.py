@@ -27,7 +27,7 @@ from modelservice_runtime.tuner.outcome import Tuned
 from modelservice_runtime.tuner.question import Question
 from modelservice_runtime.tuner.report import document as doc
 from modelservice_runtime.tuner.reporting import report_of
-from modelservice_runtime.tuner.settings import Setting
+from modelservice_runtime.tuner.settings import Option, Setting
 from modelservice_runtime.tuner.simulation.arrivals import parse_trace
 from modelservice_runtime.tuner.trials import ENOUGH_REQUESTS
 
@@ -39,6 +39,11 @@ PLACE = Place(gpu=False, backend="python", answer_bytes=4000)
 def tried(found: Tuned) -> set[Setting]:
     """The settings that were loaded."""
     return {trial.setting for trial in found.trials}
+
+
+def slow(option: Option, rows: int) -> float:
+    """As ``batches_pay``, ten times as long."""
+    return 10 * batches_pay(option, rows)
 
 
 def looped(clients: int, **more: Any) -> Question:
@@ -61,6 +66,21 @@ def test_clients_that_wait_are_tuned_for_with_as_many_in_flight(
     assert found.capacity.rows_per_second == pytest.approx(truth.rows_per_second, rel=0.1)
     assert truth.rows_per_second >= 0.95 * truly_best(fake, found)
     assert "within p99 ≤ 40 ms with 16 requests in flight" in found.why
+
+
+def test_settings_of_a_slow_model_are_compared_by_few_requests_and_one_is_proven_by_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTriton(truth=slow, contention=CONTENTION, scatter=0.05)
+    found = tune(fake, monkeypatch, looped(8, milliseconds=900.0))
+    assert found.met
+    counts = {
+        s: [t.measurement.requests for t in found.trials if t.setting == s] for s in tried(found)
+    }
+    own = counts.pop(found.chosen.setting)
+    assert sum(own) >= ENOUGH_REQUESTS
+    assert counts
+    assert all(max(other) < ENOUGH_REQUESTS / 4 for other in counts.values())
 
 
 def test_more_clients_than_can_be_answered_in_time_get_what_the_most_that_can_do(

@@ -114,7 +114,8 @@ class Confirming:
     ) -> Trial | None:
         """One run as the traffic will be."""
         if self.question.clients:
-            return self.run_clients(candidate, self._clients(candidate), deadline, fraction)
+            clients = self._clients(candidate)
+            return self.run_clients(candidate, clients, deadline, fraction, proving=False)
         rows = BELOW_SHARE * candidate.rows_per_second
         return self.run(candidate.setting, rows, number, deadline, fraction)
 
@@ -136,12 +137,20 @@ class Confirming:
         return self._told(self._loading.at_rate(setting, rows, seed, deadline), fraction)
 
     def run_clients(
-        self, candidate: Candidate, clients: int, deadline: Deadline, fraction: float
+        self,
+        candidate: Candidate,
+        clients: int,
+        deadline: Deadline,
+        fraction: float,
+        *,
+        proving: bool = True,
     ) -> Trial | None:
         """One run with so many requests in flight; None where it was given up."""
         sending = clients_to_send(clients, candidate.setting, self.trials)
-        loading = self._loading.with_clients(candidate, clients, deadline, sending=sending)
-        return self._told(loading, fraction)
+        trial = self._loading.with_clients(
+            candidate, clients, deadline, proving=proving, sending=sending
+        )
+        return self._told(trial, fraction)
 
     @property
     def _loading(self) -> Loading:

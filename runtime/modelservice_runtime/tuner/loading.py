@@ -50,10 +50,17 @@ class Loading:
         return _trial(sample, self.question, sample.measurement, AtTimes(requests=requests), rows)
 
     def with_clients(
-        self, candidate: Candidate, clients: int, deadline: Deadline, *, sending: int = 0
+        self,
+        candidate: Candidate,
+        clients: int,
+        deadline: Deadline,
+        *,
+        proving: bool = True,
+        sending: int = 0,
     ) -> Trial | None:
         """Closed loop in which ``clients`` requests are to be in flight.
 
+        ``proving``: whether the goal is kept; else how fast the setting is, which fewer tell.
         ``sending``: clients of the generator for that, which may need time of its own; 0: as many.
         """
         sending = sending or clients
@@ -64,7 +71,8 @@ class Loading:
         rate = expected.rows_per_second / source.mean_rows
         left = deadline.remaining(time.monotonic())
         late = expected.violations(self.question.goal.seconds)
-        wanted = runs.LOOP_REQUESTS_FAIR if late > MISSED_BY_FAR else runs.LOOP_REQUESTS_GOOD
+        good = proving and late <= MISSED_BY_FAR
+        wanted = runs.LOOP_REQUESTS_GOOD if good else runs.LOOP_REQUESTS_FAIR
         count = runs.in_flight_requests(sending, rate, RUN_SHARE * left, wanted)
         if not count:
             return None

@@ -4,8 +4,8 @@ The rule: the setting that carries most rows a second within the goal; of a clos
 keeps the goal with all clients before any that does with fewer, unless fewer will do. Where a rate
 is expected of the service, the one that serves it with the fewest replicas, and of those the one
 with the least memory. Settings within 3 % of the best are as good: those that keep the goal at
-light loads too, though a limit on waiting makes Triton overlook requests, then the smaller batch,
-the fewer instances and the shorter delay are taken.
+light loads too, though a limit on waiting makes Triton overlook requests, then the fewer instances,
+which cost most memory, the smaller batch and the shorter delay are taken.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .simulation.concurrency import ANSWERS, FEW_ANSWERS, most_clients
 from .simulation.outcomes import Batching, Outcome, open_loop
 from .simulation.service_time import ServiceTime
 
-#: Differences below this are not worth a larger batch.
+#: Differences below this are not worth an instance more, or a larger batch.
 NOISE_SHARE = 0.03
 #: For a first look at all settings; the best of them are looked at again with more.
 FEW_REQUESTS, FEW_STEPS = 4_000, 7
@@ -190,8 +190,8 @@ def _is_overlooked(item: Candidate, question: Question) -> bool:
 def _size(item: Candidate) -> tuple[float, ...]:
     setting = item.setting
     return (
-        setting.max_batch_size,
         setting.option.instances,
+        setting.max_batch_size,
         setting.queue_delay_microseconds,
         setting.option.threads,
         -item.rows_per_second,
