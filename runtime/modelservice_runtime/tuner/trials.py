@@ -41,8 +41,10 @@ _Z = 1.645
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One run. ``load``: as it was to be; ``tail_ms``: at the goal's percentile.
+    """One run.
 
+    ``load``: as it was to be, of a closed loop with the clients that count (``counted_clients``).
+    ``tail_ms``: at the goal's percentile.
     ``rows_per_second``: offered, in a closed loop answered. ``executions``: batch size → (how
     many, their nanoseconds), as Triton counted them. ``in_flight``: of a closed loop, requests that
     waited for their answer on average; NaN where that is not known. ``sending``: clients that the
@@ -164,7 +166,7 @@ def clients_to_send(clients: int, setting: Setting, trials: Sequence[Trial]) -> 
     """Clients for the generator, that ``clients`` requests are in flight at ``setting``.
 
     As many, but more where earlier ones spent too much of their time on the generator's side: in
-    the last run of the setting, or else in the last with or of as many clients.
+    the last run of the setting, or else in the last that counts as, or had, as many.
     """
     loops = [trial for trial in trials if trial.clients and trial.sending]
     own = [trial for trial in loops if trial.setting == setting]
