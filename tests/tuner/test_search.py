@@ -30,9 +30,7 @@ def test_what_carries_most_is_the_best() -> None:
     assert [item.rows_per_second for item in order] == [100, 80]
 
 
-def test_of_what_is_as_good_the_fewer_instances_are_taken_then_the_smaller_batch_and_delay() -> (
-    None
-):
+def test_of_what_is_as_good_the_fewer_instances_come_first_then_the_smaller_batch() -> None:
     hopes = [
         candidate(setting(8, 1), 101),
         candidate(setting(4, 2), 100),

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import NormalDist, fmean, median
 
 import numpy as np
 
@@ -138,11 +138,10 @@ def believed(speed: float, noise: float) -> float:
     seen = math.log(speed)
     chances, means = [], []
     for share, deviation in (USUALLY_OFF, SELDOM_OFF):
-        variance = deviation**2 + noise**2
-        chances.append(share * math.exp(-(seen**2) / (2 * variance)) / math.sqrt(variance))
-        means.append(seen * deviation**2 / variance)
-    whole = math.fsum(chances)
-    return math.exp(math.fsum(c * m for c, m in zip(chances, means, strict=True)) / whole)
+        both = math.hypot(deviation, noise)
+        chances.append(share * NormalDist(sigma=both).pdf(seen))
+        means.append(seen * (deviation / both) ** 2)
+    return math.exp(fmean(means, weights=chances))
 
 
 def _changed(service: ServiceTime, speed: float, overhead: float, scatter: float) -> ServiceTime:
