@@ -236,7 +236,7 @@ def test_the_slowest_chain_is_the_bound_of_the_parallel_time() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=3), min_size=1, max_size=6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_recipe_has_a_product_whatever_the_chains(
     tmp_path_factory: pytest.TempPathFactory, chains: list[list[str]]
 ) -> None:

@@ -12,7 +12,7 @@ from modelservice_runtime.tuner import settings as setting_values
 from modelservice_runtime.tuner.simulation.capacity import Carried, carried
 
 # Whoever simulates first waits for the compiler, which takes longer than a test may.
-settings.register_profile("compiled", deadline=None)
+settings.register_profile("compiled")
 settings.load_profile("compiled")
 
 

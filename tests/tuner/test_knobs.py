@@ -9,6 +9,7 @@ import pytest
 from tuning_values import candidate, question, setting, tuned
 
 from modelservice_runtime.contract.model_config import ONNXRUNTIME_BACKEND, TENSORRT_BACKEND
+from modelservice_runtime.tuner.figures import figure
 from modelservice_runtime.tuner.knobs import Decided, Knob, Place, decide, knobs
 from modelservice_runtime.tuner.memory_plan import MIB
 from modelservice_runtime.tuner.outcome import Tuned
@@ -53,6 +54,16 @@ def test_what_was_searched_comes_first_with_what_the_next_best_carries() -> None
     assert "instances 1" in found["instances"].why
     assert "threads 2" in found["threads"].why
     assert found["variant"].why == "no other variant could be measured"
+
+
+def test_why_not_more_threads_than_cores_is_told_where_they_seem_to_carry_more() -> None:
+    told = "more threads than cores"
+    assert told not in named(FOUND)["instances"].why
+    most = 1.05 * FOUND.chosen.rows_per_second
+    crowded = replace(FOUND, order=(*FOUND.order, candidate(setting(8, 3), most)))
+    assert named(crowded)["instances"].why.endswith(
+        "instances 3 " + figure(most) + "; more threads than cores have to carry 10% more to count"
+    )
 
 
 def test_another_variant_is_told_with_what_it_carries() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuning_values import question, setting, trial, tuned
+from tuning_values import candidate, question, setting, trial, tuned
 
 from modelservice_runtime.contract.profile import MemoryPlan
 from modelservice_runtime.tuner import command
@@ -75,6 +75,14 @@ def test_a_setting_that_keeps_the_goal_at_no_rate_says_so() -> None:
     found = tuned(question=question(5.5))
     words = [item.why for item in report(found).settings if item.outcome == doc.REJECTED]
     assert "keeps p99 ≤ 5.5 ms at no rate" in words
+
+
+def test_threads_beyond_the_cores_that_seem_to_carry_a_little_more_are_told_as_such() -> None:
+    crowded = candidate(setting(8, 3), 1.05 * FOUND.order[0].rows_per_second)
+    shown = report(tuned(order=(*FOUND.order, crowded))).settings
+    (found,) = [item for item in shown if item.label == crowded.setting.words()]
+    assert found.outcome == doc.REJECTED
+    assert found.why == "more threads than cores, for too little more"
 
 
 def test_each_run_stands_beside_its_simulation() -> None:

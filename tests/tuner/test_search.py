@@ -45,6 +45,16 @@ def test_of_what_is_as_good_the_fewer_instances_come_first_then_the_smaller_batc
     ]
 
 
+def test_more_threads_than_cores_have_to_carry_a_tenth_more() -> None:
+    """On the two cores of ``ASKED``; a GPU's instances share no cores."""
+    two, three = candidate(setting(4, 2), 100), candidate(setting(4, 3), 108)
+    assert ranked([three, two], ASKED)[0] is two
+    more = replace(three, rows_per_second=115.0)
+    assert ranked([two, more], ASKED)[0] is more
+    asked = replace(ASKED, limits=replace(ASKED.limits, gpu=True))
+    assert ranked([two, three], asked)[0] is three
+
+
 def test_of_what_is_as_good_one_that_loses_requests_at_light_loads_is_behind() -> None:
     hopes = [
         candidate(setting(4, 1), 100, overlooked=0.02),
@@ -125,7 +135,7 @@ def test_nobody_is_lost_and_the_first_is_never_clearly_worse(
         needs = [(asked.replicas(item.rows_per_second), item.memory_bytes) for item in good]
         assert needs[0] == min(needs)
     else:
-        assert good[0].rows_per_second >= 0.97 * max(item.rows_per_second for item in good)
+        assert good[0].rows_per_second >= 0.97 * 0.9 * max(item.rows_per_second for item in good)
 
 
 @given(HOPES, st.sampled_from([0.0, 250.0]))

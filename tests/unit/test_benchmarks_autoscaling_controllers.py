@@ -192,7 +192,7 @@ def traces(levels: list[list[int]]) -> dict[str, Trace]:
 LEVELS = st.lists(st.lists(st.integers(0, 80), min_size=5, max_size=5), min_size=2, max_size=3)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(levels=LEVELS, gpus=st.integers(4, 9), seed=st.integers(1, 99))
 def test_the_product_never_goes_beyond_the_gpus_nor_below_the_least(
     levels: list[list[int]], gpus: int, seed: int
@@ -205,7 +205,7 @@ def test_the_product_never_goes_beyond_the_gpus_nor_below_the_least(
     assert max(map(sum, minutes)) <= 60.0 * gpus + 1e-6
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(levels=LEVELS, kind=st.sampled_from(BLINDING), seed=st.integers(1, 99))
 def test_the_product_never_goes_down_while_blind(
     levels: list[list[int]], kind: str, seed: int

@@ -89,11 +89,22 @@ def test_versions_that_only_an_earlier_run_knew_stay() -> None:
     assert second.versions == {"python": "3.11", "triton": "2"}
 
 
-def test_figures_of_another_machine_do_not_stay() -> None:
+def test_figures_of_another_machine_stay_and_say_so() -> None:
     first = document.merged(Document(), figures("F1.cold", 1.0), head("2026-01-01"))
-    other = document.merged(first, figures("F4", 2.0), head("2026-01-02", {**MACHINE, "cpu": "B"}))
-    assert [item.group for item in other.rows] == ["F4"]
-    assert [item.id for item in other.targets] == ["F4"]
+    unsaid = dataclasses.replace(
+        first, rows=tuple(dataclasses.replace(item, machine="") for item in first.rows)
+    )
+    there = {**MACHINE, "cpu": "B"}
+    for earlier in (first, unsaid):
+        both = document.merged(earlier, figures("F4", 2.0), head("2026-01-02", there))
+        assert [(item.group, item.machine) for item in both.rows] == [
+            ("F1.cold", document.machine_name(MACHINE)),
+            ("F4", document.machine_name(there)),
+        ]
+        assert [item.id for item in both.targets] == ["F1.cold", "F4"]
+        text = page.markdown(both)
+        assert f"| kept | 2026-01-01, {document.machine_name(MACHINE)} |" in text
+        assert f"| kept | 2026-01-02, {document.machine_name(there)} |" in text
 
 
 def test_the_file_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modelservice_operator.drift.statistics import Figures, PodStatistics, Unheard
@@ -356,7 +356,6 @@ def happen(world: Simulated, event: tuple[str, str, float]) -> None:
         replica.ready = not replica.ready
 
 
-@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_never_more_than_one_pod_serves_what_is_not_proven(
     events: list[tuple[str, str, float]],
@@ -370,7 +369,6 @@ def test_never_more_than_one_pod_serves_what_is_not_proven(
             return
 
 
-@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=30))
 def test_it_ends_once_the_pods_are_left_alone(events: list[tuple[str, str, float]]) -> None:
     """Whatever happened: in the end all pods serve one setting, the new one or the old one."""

@@ -266,7 +266,7 @@ def test_a_new_pod_beyond_the_operator_s_own_limit_costs_a_replica_too() -> None
     priority=st.sampled_from([0, 5, 9]),
     is_sized=st.booleans(),
 )
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=60)
 def test_a_rollout_gets_out_if_it_can_costs_one_replica_and_gives_it_back(
     *, mine: int, others: int, spare: int, least: int, priority: int, is_sized: bool
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,27 +29,36 @@ class Document:
 def merged(old: Document, new: Figures, head: Document) -> Document:
     """``head`` (machine, versions, date) with the rows of ``new`` in place of their groups.
 
-    What ``old`` has of other groups stays, with its dates and with the versions that this run
-    does not know of, if it comes from such a machine.
+    What ``old`` has of other groups stays, with its dates, its machines and with the versions that
+    this run does not know of: a group is measured on one machine, another one on another perhaps.
     """
     replaced = {item.group for item in new.rows}
-    dated = tuple(replace(item, date=head.date) for item in new.rows)
-    rows, targets, versions = dated, new.targets, head.versions
-    if same_machine(old.machine, head.machine):
-        groups, versions = old.groups(), {**old.versions, **versions}
-        rows += tuple(item for item in old.rows if item.group not in replaced)
-        targets += tuple(t for t in old.targets if group_of(t.id, groups) not in replaced)
+    groups, here = old.groups(), machine_name(head.machine)
+    dated = tuple(replace(item, date=head.date, machine=here) for item in new.rows)
     return replace(
         head,
-        versions=versions,
-        rows=tuple(sorted(rows, key=lambda item: item.group)),
-        targets=tuple(sorted(targets, key=lambda item: item.id)),
+        versions={**old.versions, **head.versions},
+        rows=tuple(sorted([*dated, *_stay(old, replaced)], key=lambda item: item.group)),
+        targets=tuple(
+            sorted(
+                [*new.targets, *(t for t in old.targets if group_of(t.id, groups) not in replaced)],
+                key=lambda item: item.id,
+            )
+        ),
     )
 
 
-def same_machine(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether figures of the two may stand beside each other."""
-    return all(one.get(key) == other.get(key) for key in ("cpu", "cores"))
+def _stay(old: Document, replaced: Container[str]) -> Iterator[Row]:
+    """Of the other groups; each row with its machine."""
+    before = machine_name(old.machine)
+    for item in old.rows:
+        if item.group not in replaced:
+            yield item if item.machine else replace(item, machine=before)
+
+
+def machine_name(machine: Mapping[str, Any]) -> str:
+    """``AMD EPYC, 2 cores``: where this differs, figures may not be compared. Empty: none."""
+    return f"{machine['cpu']}, {machine['cores']} cores" if machine else ""
 
 
 def dumps(document: Document) -> str:

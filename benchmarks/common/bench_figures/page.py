@@ -58,7 +58,7 @@ def targets_table(document: Document) -> list[str]:
         verdict = "kept" if item.holds() else "**missed**"
         lines.append(
             f"| {item.id} | {item.what} | {sign(item.op)} {item.target:g} |"
-            f" {item.value:g} | {verdict} | {_day(document, item)} |"
+            f" {item.value:g} | {verdict} | {_measured_on(document, item)} |"
         )
     return lines
 
@@ -104,7 +104,12 @@ def _spread(item: Row) -> str:
     return f"{item.low:g} to {item.high:g}" if item.runs > 1 else ""
 
 
-def _day(document: Document, item: Target) -> str:
+def _measured_on(document: Document, item: Target) -> str:
+    """The day, and the machine where it was not the same for all figures."""
     group = group_of(item.id, document.groups())
-    dates = [found.date for found in document.rows if found.group == group]
-    return max(dates, default="")[:10]
+    rows = [found for found in document.rows if found.group == group]
+    last = max(rows, key=lambda found: found.date, default=None)
+    if last is None:
+        return ""
+    several = len({found.machine for found in document.rows}) > 1
+    return f"{last.date[:10]}, {last.machine}" if several else last.date[:10]

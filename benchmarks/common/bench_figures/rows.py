@@ -20,7 +20,8 @@ _DIGITS = 4
 class Row:
     """One thing measured. ``group``: what is measured together; ``value``: the median.
 
-    ``low``, ``high``: the least and the most of ``runs`` values. ``date``: of the measuring.
+    ``low``, ``high``: the least and the most of ``runs`` values. ``date``, ``machine``: of the
+    measuring.
     ``of``: what was measured, where ``what`` is measured of many things: the line of a table in
     which ``what`` is the column.
     """
@@ -34,6 +35,7 @@ class Row:
     runs: int
     date: str = ""
     of: str = ""
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

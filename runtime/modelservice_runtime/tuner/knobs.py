@@ -10,7 +10,7 @@ from modelservice_runtime.contract.model_config import TENSORRT_BACKEND, warmup_
 from .figures import figure
 from .memory_plan import MIB
 from .outcome import Tuned
-from .search import Candidate, batching_of
+from .search import OVERSUBSCRIBED_SHARE, Candidate, batching_of
 from .settings import Setting
 from .simulation.capacity import longest_wait
 
@@ -114,7 +114,8 @@ def _searched(tuned: Tuned) -> tuple[Knob, ...]:
         Knob(
             name="instances",
             value=str(option.instances),
-            why=_beside(order, setting, lambda other: str(other.option.instances), "instances"),
+            why=_beside(order, setting, lambda other: str(other.option.instances), "instances")
+            + _beyond_cores(tuned),
         ),
         Knob(
             name="threads",
@@ -151,6 +152,21 @@ def _beside(
         f"carries {figure(best.get(own, 0.0))} rows/s simulated,"
         f" {name} {second} {figure(others[second])}"
     )
+
+
+def _beyond_cores(tuned: Tuned) -> str:
+    """Why not more threads than cores, where those seem to carry more; after a semicolon."""
+    limits, chosen = tuned.question.limits, tuned.chosen
+    more = [
+        item
+        for item in tuned.order
+        if limits.oversubscribed(item.setting.option)
+        and not item.misfit
+        and item.rows_per_second > chosen.rows_per_second
+    ]
+    if not more or limits.oversubscribed(chosen.setting.option):
+        return ""
+    return f"; more threads than cores have to carry {OVERSUBSCRIBED_SHARE:.0%} more to count"
 
 
 def _delay(order: tuple[Candidate, ...], setting: Setting) -> str:

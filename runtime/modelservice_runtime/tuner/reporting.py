@@ -152,12 +152,17 @@ def _outcome(tuned: Tuned, item: Candidate, trials: Sequence[Trial]) -> tuple[st
     if not tuned.question.has_all(item.clients):
         few = f"at most {item.clients} requests in flight"
         return doc.REJECTED, f"keeps {tuned.question.goal_words()} with {few}"
+    return doc.REJECTED, _behind(tuned, item)
+
+
+def _behind(tuned: Tuned, item: Candidate) -> str:
     best = max(other.rows_per_second for other in tuned.order)
     behind = 1 - item.rows_per_second / best
-    why = (
-        "another setting is as good" if behind < NOISE_SHARE else f"{behind:.0%} behind, simulated"
-    )
-    return doc.REJECTED, why
+    if behind >= NOISE_SHARE:
+        return f"{behind:.0%} behind, simulated"
+    if tuned.question.limits.oversubscribed(item.setting.option):
+        return "more threads than cores, for too little more"
+    return "another setting is as good"
 
 
 def _runs(tuned: Tuned) -> tuple[doc.RunView, ...]:

@@ -3,9 +3,10 @@
 The rule: the setting that carries most rows a second within the goal; of a closed loop, one that
 keeps the goal with all clients before any that does with fewer, unless fewer will do. Where a rate
 is expected of the service, the one that serves it with the fewest replicas, and of those the one
-with the least memory. Settings within 3 % of the best are as good: those that keep the goal at
-light loads too, though a limit on waiting makes Triton overlook requests, then the fewer instances,
-which cost most memory, the smaller batch and the shorter delay are taken.
+with the least memory. More threads than the replica has cores have to carry a tenth more to count
+as much. Settings within 3 % of the best are as good: those that keep the goal at light loads too,
+though a limit on waiting makes Triton overlook requests, then the fewer instances, which cost most
+memory, the smaller batch and the shorter delay are taken.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .simulation.service_time import ServiceTime
 
 #: Differences below this are not worth an instance more, or a larger batch.
 NOISE_SHARE = 0.03
+#: What threads beyond the cores seem to carry and do not, once the server wants its share of them.
+OVERSUBSCRIBED_SHARE = 0.10
 #: For a first look at all settings; the best of them are looked at again with more.
 FEW_REQUESTS, FEW_STEPS = 4_000, 7
 LOOKED_AT_AGAIN = 24
@@ -162,7 +165,9 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
     def first(item: Candidate) -> tuple[float, ...]:
         rows = item.rows_per_second
         fewest = (question.replicas(rows), item.memory_bytes) if wanted and rows > 0 else (0, 0)
-        return (bool(item.misfit), rows <= 0, not question.has_all(item.clients), *fewest, -rows)
+        all_clients = question.has_all(item.clients)
+        worth = _worth(item, question)
+        return (bool(item.misfit), rows <= 0, not all_clients, *fewest, -worth)
 
     left = sorted(candidates, key=first)
     order: list[Candidate] = []
@@ -179,7 +184,14 @@ def ranked(candidates: Iterable[Candidate], question: Question) -> tuple[Candida
 def _as_good(item: Candidate, best: Candidate, question: Question) -> bool:
     fits = bool(item.misfit) == bool(best.misfit)
     keeps = question.has_all(item.clients) == question.has_all(best.clients)
-    return fits and keeps and item.rows_per_second >= best.rows_per_second * (1 - NOISE_SHARE)
+    least = _worth(best, question) * (1 - NOISE_SHARE)
+    return fits and keeps and _worth(item, question) >= least
+
+
+def _worth(item: Candidate, question: Question) -> float:
+    """Rows a second that count of what it carries."""
+    over = question.limits.oversubscribed(item.setting.option)
+    return item.rows_per_second * ((1 - OVERSUBSCRIBED_SHARE) if over else 1.0)
 
 
 def _is_overlooked(item: Candidate, question: Question) -> bool:

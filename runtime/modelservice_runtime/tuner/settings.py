@@ -70,6 +70,10 @@ class Limits:
     fixed_threads: int = 0
     gpu: bool = False
 
+    def oversubscribed(self, option: Option) -> bool:
+        """Whether its threads are more than the cores; those of a model on a GPU do not count."""
+        return not self.gpu and option.instances * option.threads > self.cpu
+
 
 def batch_sizes(maximum: int, least: int = 1) -> tuple[int, ...]:
     """1, 2, 3, 4, 6, 8, 12 … and the maximum itself, from ``least`` on."""

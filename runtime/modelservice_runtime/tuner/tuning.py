@@ -53,6 +53,7 @@ class Tuning:
         """
         began = time.monotonic()
         self.curves.measure(self.deadline.for_search(CURVES_SHARE))
+        self.confirming.noise = self.curves.noise()
         models = self.curves.loaded()
         started = time.monotonic()
         order = simulated(space(models, self.question), models, self.question, self._memory)
@@ -61,7 +62,6 @@ class Tuning:
         best = None
         if min(self.curves.alone_ms.values()) <= self.question.objective.milliseconds:
             until = self.deadline.for_search()
-            self.confirming.noise = self.curves.noise()
             best = self.confirming.best(order, until)
         capacity = self._capacity(best, order)
         chosen = capacity.candidate

@@ -27,7 +27,7 @@ from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
 CLASSES = 4
 SEEDS = st.integers(0, 2**32 - 1)
 #: scikit-learn's checks take milliseconds each.
-FEWER = settings(max_examples=30, deadline=None)
+FEWER = settings(max_examples=30)
 
 
 def rows_of(labels: Any, rows: int = 0) -> Data:
@@ -134,7 +134,6 @@ def test_macro_f1_needs_no_memory_for_classes_that_the_labels_lack() -> None:
     assert found.source.shape == (3, 2, 3)
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(1, 60))
 def test_top1_agreement_is_the_share_of_equal_answers(seed: int, rows: int) -> None:
     random = np.random.default_rng(seed)
@@ -147,7 +146,6 @@ def test_top1_agreement_is_the_share_of_equal_answers(seed: int, rows: int) -> N
     assert found.candidate_value == pytest.approx(equal)
 
 
-@settings(deadline=None)
 @given(SEEDS, st.booleans())
 def test_top1_agreement_of_tokens_counts_those_that_the_labels_do(
     seed: int,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 
@@ -53,7 +53,6 @@ def tags(numbers: np.ndarray, labels: np.ndarray) -> list[list[str]]:
     return [[NAMES[n] for n, label in zip(*row, strict=True) if label != IGNORED] for row in rows]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20))
 def test_the_value_is_seqevals(seed: int, sentences: int) -> None:
     random = np.random.default_rng(seed)

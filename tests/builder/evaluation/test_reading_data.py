@@ -335,7 +335,6 @@ def test_a_cast_is_told(written: Writer, interface: ModelInterface, suffix: str)
 INTEGERS = st.sampled_from([np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint64, np.bool_])
 
 
-@settings(deadline=None)
 @given(st.data(), INTEGERS, st.sampled_from(sorted(DATATYPES)))
 def test_whole_numbers_are_cast_exactly_or_not_at_all(
     data: st.DataObject, given_type: Any, wanted: str
@@ -364,7 +363,6 @@ def _within(block: np.ndarray, wanted: str) -> list[int]:
     return [int(v) for v in block.tolist() if info.min <= int(v) <= info.max]
 
 
-@settings(deadline=None)
 @given(arrays.arrays(np.float64, st.integers(1, 5)), st.sampled_from(["FP16", "FP32", "FP64"]))
 def test_floats_are_rounded_and_never_become_infinite(block: np.ndarray, wanted: str) -> None:
     spec = TensorSpec(name="x", datatype=wanted, dims=())
@@ -379,9 +377,7 @@ def test_floats_are_rounded_and_never_become_infinite(block: np.ndarray, wanted:
             fit_input(block, "column 'x'", range(len(block)), spec=spec, nests=False)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(rows=st.integers(1, 600), width=st.integers(1, 3), seed=st.integers(0, 2**32 - 1))
 def test_what_is_written_is_what_is_read(written: Writer, rows: int, width: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=(rows, width)).astype(np.float32)

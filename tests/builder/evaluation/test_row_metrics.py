@@ -27,7 +27,7 @@ from modelservice_runtime.contract.requests import (
 from modelservice_runtime.contract.tensors import ModelInterface, TensorSpec
 
 SEEDS = st.integers(0, 2**32 - 1)
-FEWER = settings(max_examples=30, deadline=None)
+FEWER = settings(max_examples=30)
 
 
 def evidence(name: str, labels: Any, source: np.ndarray, candidate: np.ndarray) -> Evidence:

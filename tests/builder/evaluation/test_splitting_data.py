@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modelservice_runtime.builder.evaluation.data import from_arrays
@@ -43,7 +43,6 @@ def labelled(draw: st.DrawFn) -> tuple[list[bytes], list[int] | None]:
     return keys, draw(st.none() | same)
 
 
-@settings(deadline=None)
 @given(labelled(), st.text(max_size=5))
 def test_every_row_is_in_exactly_one_part(
     rows: tuple[list[bytes], list[int] | None], digest: str
@@ -53,7 +52,6 @@ def test_every_row_is_in_exactly_one_part(
     assert sorted(found.tolist()) == list(range(len(keys)))
 
 
-@settings(deadline=None)
 @given(labelled(), st.text(max_size=5))
 def test_equal_rows_are_in_the_same_part(
     rows: tuple[list[bytes], list[int] | None], digest: str
@@ -63,7 +61,6 @@ def test_equal_rows_are_in_the_same_part(
     assert sum(len(content) for content in contents) == len(set(keys))
 
 
-@settings(deadline=None)
 @given(labelled(), st.text(max_size=5))
 def test_no_part_is_larger_than_it_may_be(
     rows: tuple[list[bytes], list[int] | None], digest: str
@@ -75,7 +72,6 @@ def test_no_part_is_larger_than_it_may_be(
     assert len(found.selection) <= selection
 
 
-@settings(deadline=None)
 @given(labelled(), st.randoms())
 def test_the_order_of_the_rows_does_not_matter(
     rows: tuple[list[bytes], list[int] | None], random: object
@@ -116,7 +112,6 @@ def test_the_sizes_of_the_parts(
     assert [len(part) for part in found] == [calibration, selection, gate]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 30_000))
 def test_so_many_rows_and_more_give_the_gate_what_it_needs(gate_rows: int) -> None:
     rows = rows_for(gate_rows)
@@ -124,7 +119,6 @@ def test_so_many_rows_and_more_give_the_gate_what_it_needs(gate_rows: int) -> No
         assert given_rows - sum(sizes(given_rows)) >= gate_rows
 
 
-@settings(deadline=None)
 @given(st.integers(FEWEST, 30_000))
 def test_no_more_rows_are_asked_for_than_a_few_too_many(gate_rows: int) -> None:
     rows = rows_for(gate_rows) - 4
@@ -155,7 +149,6 @@ def test_the_rows_of_a_class_are_drawn_and_not_taken_in_order() -> None:
     assert calibration.max() > 950
 
 
-@settings(deadline=None)
 @given(st.integers(1, 80), st.booleans())
 def test_the_parts_of_data_are_its_rows(rows: int, labels: bool) -> None:  # noqa: FBT001
     values = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
