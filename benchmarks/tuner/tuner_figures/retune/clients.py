@@ -138,33 +138,40 @@ def _open(
     work: Work, rows: list[list[grpcclient.InferInput]], tally: Tally, stop: threading.Event
 ) -> None:
     draw, number, due = random.Random(1), 0, time.monotonic()  # noqa: S311 - traffic
+    ended = threading.Semaphore(0)
     with grpcclient.InferenceServerClient(work.address) as client:
         while not stop.wait(max(0.0, due - time.monotonic())):
             began = time.monotonic()
             client.async_infer(
                 work.model,
                 rows[number % len(rows)],
-                callback=_callback(tally, began),
+                callback=_callback(tally, began, ended),
                 client_timeout=_REQUEST_SECONDS,
             )
             number += 1
             due += draw.expovariate(work.rate)
-        _wait_for(tally, number)
+        wait_for(ended, number, _REQUEST_SECONDS)
 
 
-def _callback(tally: Tally, began: float) -> Callable[[Any, Exception | None], None]:
-    def ended(result: Any, error: Exception | None) -> None:  # noqa: ANN401 - the client's own
+def _callback(
+    tally: Tally, began: float, ended: threading.Semaphore
+) -> Callable[[Any, Exception | None], None]:
+    def told(result: Any, error: Exception | None) -> None:  # noqa: ANN401 - the client's own
         del result
         tally.add(began, error)
+        ended.release()
 
-    return ended
+    return told
 
 
-def _wait_for(tally: Tally, sent: int) -> None:
-    """Answers that are still under way; what never comes has its time limit."""
-    latest = time.monotonic() + _REQUEST_SECONDS
-    while time.monotonic() < latest and tally.answered + tally.refused + tally.failed < sent:
-        time.sleep(_PAUSE_SECONDS)
+def wait_for(ended: threading.Semaphore, sent: int, seconds: float) -> bool:
+    """Until all that were ``sent`` have ended, ``seconds`` at most; whether they have.
+
+    A connection that is closed before fails what is under way on it. Those of the other clients are
+    none of them: what never comes has its time limit.
+    """
+    latest = time.monotonic() + seconds
+    return all(ended.acquire(timeout=max(0.0, latest - time.monotonic())) for _ in range(sent))
 
 
 if __name__ == "__main__":
