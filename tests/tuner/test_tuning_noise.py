@@ -13,6 +13,7 @@ from tuning_landscapes import (
     CONTENTION,
     asked,
     batches_pay,
+    threads_pay,
     true_candidate,
     truly_best,
     tune,
@@ -106,6 +107,42 @@ def test_late_answers_at_any_rate_still_give_a_capacity_in_figures(
     assert 0 < found.capacity.rows_per_second < math.inf
     assert 0 < found.capacity.latency_ms < math.inf
     assert "cautious guess" in found.capacity.note
+
+
+def stalls_with(threads: int, often: int) -> tuple[FakeTriton, list[bool]]:
+    """Triton in which each so-manieth execution with ``threads`` stands still, but in no curve."""
+    executions, curves_done = itertools.count(), list[bool]()
+
+    def truth(option: Option, rows: int) -> float:
+        stands = curves_done and option.threads == threads and next(executions) % often == 0
+        return 0.2 if stands else threads_pay(option, rows)
+
+    return FakeTriton(truth=truth, contention=0.5), curves_done
+
+
+def simulating(done: list[bool], patch: pytest.MonkeyPatch) -> None:
+    """It is told when the curves are done."""
+
+    def simulated(*given: Any) -> tuple[Candidate, ...]:
+        done.append(True)
+        return search.simulated(*given)
+
+    patch.setattr(tuning, "simulated", simulated)
+
+
+def test_an_option_that_stands_still_now_and_then_gives_way_to_one_that_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As threads do that wait for each other on cores that others want too."""
+    fake, curves_done = stalls_with(threads=2, often=40)
+    simulating(curves_done, monkeypatch)
+    found = tune(fake, monkeypatch)
+    assert found.order[0].setting.option.threads == 2
+    assert found.chosen.setting.option.threads == 1
+    assert not found.capacity.note
+    chosen = true_candidate(fake, found.chosen.setting, found.question)
+    assert found.capacity.rows_per_second >= 0.7 * chosen.rows_per_second
+    assert any("combinations of instances and threads" in note for note in found.notes)
 
 
 def test_a_load_generator_that_falls_behind_proves_nothing(

@@ -56,7 +56,7 @@ def test_clients_that_wait_are_tuned_for_with_as_many_in_flight(
     *, exports: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = FakeTriton(truth=batches_pay, contention=CONTENTION, scatter=0.05, exports=exports)
-    found = tune(fake, monkeypatch, looped(16))
+    found = tune(fake, monkeypatch, looped(16, cpu=3.0))
     assert found.met
     assert found.notes == ()
     assert {trial.clients for trial in found.trials} == {16}

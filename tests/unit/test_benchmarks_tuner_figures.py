@@ -165,6 +165,15 @@ def test_goodput_counts_where_it_is_worst() -> None:
     assert cells[f"brute: {POOR.words()}", "in time at 110%"] == 50.0
 
 
+def test_where_no_rate_of_ours_holds_others_rates_are_asked_and_it_counts_as_a_tenth() -> None:
+    none = carried(0.0)
+    assert none.gains()["Poisson"] == pytest.approx(0.1)
+    assert rates.common_rate(none.highest, "Poisson", GOOD) == 50.0
+    assert rates.common_rate(carried(72.0).highest, "Poisson", GOOD) == 72.0
+    nobody = {("Poisson", GOOD): [0.0], ("Poisson", POOR): [0.0]}
+    assert rates.common_rate(nobody, "Poisson", GOOD) == 0.0
+
+
 def test_without_a_pick_of_ours_or_theirs_there_is_no_gain() -> None:
     one = carried(72.0)
     assert (

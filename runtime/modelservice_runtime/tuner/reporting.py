@@ -156,7 +156,7 @@ def _outcome(tuned: Tuned, item: Candidate, trials: Sequence[Trial]) -> tuple[st
 
 
 def _behind(tuned: Tuned, item: Candidate) -> str:
-    best = max(other.rows_per_second for other in tuned.order)
+    best = max(other.rows_per_second for other in tuned.order if not other.misfit)
     behind = 1 - item.rows_per_second / best
     if behind >= NOISE_SHARE:
         return f"{behind:.0%} behind, simulated"

@@ -93,8 +93,9 @@ class Tuning:
 
     def _capacity(self, best: Candidate | None, order: tuple[Candidate, ...]) -> Capacity:
         if best is not None:
-            find = finding_clients.find if self.question.clients else finding_capacity.find
-            return find(self.confirming, best, self.deadline)
+            if self.question.clients:
+                return finding_clients.find(self.confirming, best, self.deadline)
+            return finding_capacity.find_among(self.confirming, best, order, self.deadline)
         smallest = self._smallest(order)
         if not self._is_kept_alone(smallest):
             return finding_capacity.best_effort(self.confirming, smallest, self.deadline)

@@ -19,6 +19,8 @@ VIOLATIONS_MOST = 0.01
 GAIN, BEHIND = 0.10, 0.02
 #: Of the highest Poisson rate of our pick.
 COMMON_SHARES = (0.8, 1.1)
+#: As much more is the most that is said of one beside the other, if that one had nothing at all.
+MOST_TIMES = 10.0
 
 Named = Mapping[str, Setting]
 
@@ -63,6 +65,17 @@ def usual(searches: Mapping[str, Sequence[Pick]]) -> dict[str, Setting]:
     return named
 
 
+def common_rate(
+    highest: Mapping[tuple[str, Setting], Sequence[float]], shape: str, ours: Setting
+) -> float:
+    """What everybody is asked at a share of: our highest rate; where none of ours held, the most.
+
+    0 where nobody's held.
+    """
+    own = median(highest[shape, ours])
+    return own or max(median(rates) for (name, _), rates in highest.items() if name == shape)
+
+
 def figures(carried: Carried) -> Figures:
     """Of one model: a line for each searcher's usual pick."""
     group = f"{FIGURE}.{carried.model}"
@@ -96,13 +109,17 @@ def together(all_carried: Sequence[Carried]) -> Figures:
             return Figures(rows=(), targets=())
         gains += found.values()
         rows += [row(group, shape, "", [gain], carried.model) for shape, gain in found.items()]
-    gain = geometric_mean(max(value, 1e-9) for value in gains)
+    gain = geometric_mean(gains)
     peers = ", ".join(dict.fromkeys(carried.peer for carried in all_carried))
     words = f"highest rates, our pick / Model Analyzer's ({peers}), geometric mean"
     return Figures(rows=tuple(rows), targets=(target(group, words, ">=", 1 + GAIN, gain),))
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Median by repeat; 1 where neither has anything."""
+    """Median by repeat; 1 where neither has anything. Nothing counts as a tenth, or tenfold."""
     pairs = zip(ours, theirs, strict=True)
-    return median(1.0 if one == other else one / max(other, 1e-9) for one, other in pairs)
+    return median(1.0 if one == other else _bounded(one, other) for one, other in pairs)
+
+
+def _bounded(one: float, other: float) -> float:
+    return min(MOST_TIMES, max(1 / MOST_TIMES, one / other if other else MOST_TIMES))

@@ -29,7 +29,15 @@ from .bracket import (
     OTHER_SPREAD,
     Bracket,
 )
-from .findings import COMMON_SHARES, VIOLATIONS_MOST, Carried, figures, together, usual
+from .findings import (
+    COMMON_SHARES,
+    VIOLATIONS_MOST,
+    Carried,
+    common_rate,
+    figures,
+    together,
+    usual,
+)
 
 #: Requests under way in the closed loop that says where to look.
 _UNDER_WAY = 32
@@ -71,8 +79,8 @@ def _carried(bench: Bench, artifact: Artifact, named: dict[str, Setting]) -> Car
                 }
         goodput: dict[tuple[float, Setting], list[float]] = {}
         if (ours := named.get(OURS)) is not None:
-            top = sorted(highest[POISSON.name, ours])[len(highest[POISSON.name, ours]) // 2]
-            for share in COMMON_SHARES:
+            top = common_rate(highest, POISSON.name, ours)
+            for share in COMMON_SHARES if top else ():
                 found = sending.goodput(share * top)
                 goodput |= {(share, setting): values for setting, values in found.items()}
     return Carried(
