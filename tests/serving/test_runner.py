@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,3 +66,19 @@ def test_requests_of_different_shapes_cannot_be_joined() -> None:
 def test_a_lone_request_is_not_copied() -> None:
     rows = {"x": np.zeros((2, 2))}
     assert batches.join([rows]) is rows
+
+
+def test_what_is_loaded_is_out_of_the_garbage_collector_s_sight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full collection would stop all answers for as long as it looks at the engine's modules."""
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb_utils"))
+    runner = importlib.import_module("modelservice_runtime.serve.runner.model")
+    monkeypatch.setattr(runner, "read_served", lambda *_: SimpleNamespace())
+    monkeypatch.setattr(runner, "engines", SimpleNamespace(load=lambda _: object()))
+    before = gc.get_freeze_count()
+    try:
+        runner.TritonPythonModel().initialize({"model_config": "{}"})
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
