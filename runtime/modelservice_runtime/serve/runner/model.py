@@ -44,6 +44,7 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(str(error)) from error
         # What is loaded by now stays. Else every full collection looks through the modules of the
         # engine, for some ten milliseconds in which nobody is answered.
+        gc.collect()
         gc.freeze()
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
