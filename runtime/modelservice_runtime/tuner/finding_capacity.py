@@ -56,7 +56,8 @@ def find_among(
     ``order`` of each other option is then asked for more than what held.
     """
     found = find(confirming, best, deadline)
-    enough = _held(found) >= FELL_SHARE * best.rows_per_second
+    promised = strict_rate(best, confirming.question)
+    enough = _held(found) > 0.0 and _held(found) >= FELL_SHARE * promised
     if enough or not valid(confirming.trials_of(best.setting)):
         return found
     asked = {best.setting.option}
@@ -70,7 +71,7 @@ def find_among(
         asked.add(option)
         if _held(again) > wanted:
             found = again
-    confirming.bench.notes.append(_fell_words(best, found, len(asked)))
+    confirming.bench.notes.append(_fell_words(best, promised, found, len(asked)))
     return found
 
 
@@ -79,12 +80,12 @@ def _held(found: Capacity) -> float:
     return 0.0 if found.note else found.rows_per_second
 
 
-def _fell_words(best: Candidate, found: Capacity, many: int) -> str:
+def _fell_words(best: Candidate, promised: float, found: Capacity, many: int) -> str:
     held = _held(found)
     words = f"at most {figure(held)} rows/s held" if held else "no rate held"
     tried = "" if many == 1 else f"; the best of {many} combinations of instances and threads"
     return (
-        f"under load {words} where the model said {figure(best.rows_per_second)} rows/s of"
+        f"under load {words} where the model said {figure(promised)} rows/s of"
         f" {best.setting.words()}{tried}"
     )
 
