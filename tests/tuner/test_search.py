@@ -120,6 +120,12 @@ HOPES = st.lists(
 )
 
 
+def counted(item: Candidate) -> float:
+    """Rows a second, a tenth less where its threads are more than the two cores."""
+    option = item.setting.option
+    return item.rows_per_second * (0.9 if option.instances * option.threads > 2 else 1.0)
+
+
 @given(HOPES, st.sampled_from([0.0, 250.0]))
 def test_nobody_is_lost_and_the_first_is_never_clearly_worse(
     hopes: list[Candidate], wanted: float
@@ -135,7 +141,7 @@ def test_nobody_is_lost_and_the_first_is_never_clearly_worse(
         needs = [(asked.replicas(item.rows_per_second), item.memory_bytes) for item in good]
         assert needs[0] == min(needs)
     else:
-        assert good[0].rows_per_second >= 0.97 * 0.9 * max(item.rows_per_second for item in good)
+        assert counted(good[0]) >= 0.97 * max(counted(item) for item in good)
 
 
 @given(HOPES, st.sampled_from([0.0, 250.0]))

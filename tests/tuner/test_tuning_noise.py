@@ -30,6 +30,16 @@ from modelservice_runtime.tuner.settings import (
 pytestmark = pytest.mark.usefixtures("quick_search")
 
 
+def simulating(done: list[bool], patch: pytest.MonkeyPatch) -> None:
+    """It is told when the curves are done."""
+
+    def simulated(*given: Any) -> tuple[Candidate, ...]:
+        done.append(True)
+        return search.simulated(*given)
+
+    patch.setattr(tuning, "simulated", simulated)
+
+
 def test_a_noisy_machine_is_measured_longer_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet = FakeTriton(truth=batches_pay, contention=CONTENTION)
     tune(quiet, monkeypatch)
@@ -54,11 +64,7 @@ def test_a_model_that_is_wrong_is_searched_further_with_measurements_and_said(
             return batches_pay(option, rows)
         return 0.060 if rows > 6 else 0.015
 
-    def simulated(*given: Any) -> tuple[Candidate, ...]:
-        curves_done.append(True)
-        return search.simulated(*given)
-
-    monkeypatch.setattr(tuning, "simulated", simulated)
+    simulating(curves_done, monkeypatch)
     fake = FakeTriton(truth=truth)
     steps = tuning_of(fake, monkeypatch, asked(milliseconds=100.0))
     found = steps.run()
@@ -76,11 +82,7 @@ def test_a_machine_that_has_become_slower_is_found_and_nothing_is_promised_for_t
     def truth(option: Option, rows: int) -> float:
         return batches_pay(option, rows) * (1.6 if curves_done else 1.0)
 
-    def simulated(*given: Any) -> tuple[Candidate, ...]:
-        curves_done.append(True)
-        return search.simulated(*given)
-
-    monkeypatch.setattr(tuning, "simulated", simulated)
+    simulating(curves_done, monkeypatch)
     fake = FakeTriton(truth=truth)
     steps = tuning_of(fake, monkeypatch, asked())
     found = steps.run()
@@ -118,16 +120,6 @@ def stalls_with(threads: int, often: int) -> tuple[FakeTriton, list[bool]]:
         return 0.2 if stands else threads_pay(option, rows)
 
     return FakeTriton(truth=truth, contention=0.5), curves_done
-
-
-def simulating(done: list[bool], patch: pytest.MonkeyPatch) -> None:
-    """It is told when the curves are done."""
-
-    def simulated(*given: Any) -> tuple[Candidate, ...]:
-        done.append(True)
-        return search.simulated(*given)
-
-    patch.setattr(tuning, "simulated", simulated)
 
 
 def test_an_option_that_stands_still_now_and_then_gives_way_to_one_that_does_not(

@@ -56,8 +56,8 @@ def find_among(
     ``order`` of each other option is then asked for more than what held.
     """
     found = find(confirming, best, deadline)
-    promised = strict_rate(best, confirming.question)
-    enough = _held(found) > 0.0 and _held(found) >= FELL_SHARE * promised
+    promised, held = strict_rate(best, confirming.question), _held(found)
+    enough = held > 0.0 and held >= FELL_SHARE * promised
     if enough or not valid(confirming.trials_of(best.setting)):
         return found
     asked = {best.setting.option}
@@ -163,11 +163,10 @@ def held_rate(trials: Sequence[Trial], question: Question) -> Trial | None:
     a higher rate. The rate is taken that fewest runs contradict: that failed below it, or held
     above it; of several the smallest.
     """
-    allowed = question.goal.violations
-    held = [trial for trial in trials if trial.violations <= allowed]
+    held = [trial for trial in trials if _holds(trial, question)]
 
     def contradicted(rate: float) -> int:
-        below = [t for t in trials if t.violations > allowed and t.rows_per_second <= rate]
+        below = [t for t in trials if not _holds(t, question) and t.rows_per_second <= rate]
         above = [t for t in held if t.rows_per_second > rate]
         return len(below) + len(above)
 
@@ -187,8 +186,7 @@ def _is_proven(trials: Sequence[Trial], rate: float, question: Question) -> bool
 
 def _smallest_failure(trials: Sequence[Trial], question: Question) -> float:
     """The smallest rate that failed; infinity where none did."""
-    allowed = question.goal.violations
-    failed = [trial.rows_per_second for trial in trials if trial.violations > allowed]
+    failed = [trial.rows_per_second for trial in trials if not _holds(trial, question)]
     return min(failed, default=math.inf)
 
 

@@ -157,14 +157,13 @@ def _beside(
 def _beyond_cores(tuned: Tuned) -> str:
     """Why not more threads than cores, where those seem to carry more; after a semicolon."""
     limits, chosen = tuned.question.limits, tuned.chosen
-    more = [
-        item
-        for item in tuned.order
-        if limits.oversubscribed(item.setting.option)
+    seems_more = any(
+        limits.oversubscribed(item.setting.option)
         and not item.misfit
         and item.rows_per_second > chosen.rows_per_second
-    ]
-    if not more or limits.oversubscribed(chosen.setting.option):
+        for item in tuned.order
+    )
+    if not seems_more or limits.oversubscribed(chosen.setting.option):
         return ""
     return f"; more threads than cores have to carry {OVERSUBSCRIBED_SHARE:.0%} more to count"
 

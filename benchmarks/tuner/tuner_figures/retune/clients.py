@@ -150,7 +150,7 @@ def _open(
             )
             number += 1
             due += draw.expovariate(work.rate)
-        wait_for(ended, number, _REQUEST_SECONDS)
+        _wait_for(ended, number)
 
 
 def _callback(
@@ -164,14 +164,15 @@ def _callback(
     return told
 
 
-def wait_for(ended: threading.Semaphore, sent: int, seconds: float) -> bool:
-    """Until all that were ``sent`` have ended, ``seconds`` at most; whether they have.
+def _wait_for(ended: threading.Semaphore, sent: int) -> None:
+    """Until all that were ``sent`` have ended; what never comes has its time limit.
 
-    A connection that is closed before fails what is under way on it. Those of the other clients are
-    none of them: what never comes has its time limit.
+    A connection that is closed before fails what is under way on it. What other clients sent is
+    none of it.
     """
-    latest = time.monotonic() + seconds
-    return all(ended.acquire(timeout=max(0.0, latest - time.monotonic())) for _ in range(sent))
+    latest = time.monotonic() + _REQUEST_SECONDS
+    for _ in range(sent):
+        ended.acquire(timeout=max(0.0, latest - time.monotonic()))
 
 
 if __name__ == "__main__":
