@@ -16,7 +16,7 @@ from modelservice_runtime.contract.profile import LOAD_STEPS
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, SINGLE_ROWS, RowsShare
 from modelservice_runtime.tuner import runs
 from modelservice_runtime.tuner.calibration import Seen, fitted
-from modelservice_runtime.tuner.clients_held import most_held, next_clients
+from modelservice_runtime.tuner.clients_held import is_proven, most_held, next_clients
 from modelservice_runtime.tuner.finding_clients import missed_words
 from modelservice_runtime.tuner.in_flight import steady
 from modelservice_runtime.tuner.parsing import Measurement
@@ -258,6 +258,26 @@ def test_runs_with_as_many_clients_count_together() -> None:
     assert most_held([kept(16, 0.015), kept(16, 0.0)], ASKED) == 16
     assert most_held([kept(16, 0.03), kept(16, 0.0), kept(12, 0.0)], ASKED) == 12
     assert most_held([], ASKED) == 0
+
+
+@pytest.mark.parametrize(
+    ("late", "requests", "proven"),
+    [
+        (0.0, 400, True),
+        (0.0, 200, False),
+        (0.005, 400, False),
+        (0.005, 1_200, True),
+        (0.009, 1_200, False),
+        (0.009, 2_200, True),
+        (0.011, 2_200, False),
+    ],
+)
+def test_a_goal_of_one_percent_late_is_proven_by_the_interval_or_by_as_many_as_ever_decide(
+    late: float, requests: int, *, proven: bool
+) -> None:
+    halves = [kept(16, late, requests // 2)] * 2
+    assert is_proven(halves, 16, ASKED) is proven
+    assert not is_proven(halves, 17, ASKED)
 
 
 def test_that_the_goal_is_missed_is_said_with_what_was_seen() -> None:

@@ -10,6 +10,8 @@ from tuning_landscapes import CONTENTION, asked, batches_pay, tune
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, LengthShare
 from modelservice_runtime.tuner.outcome import Tuned
 
+pytestmark = pytest.mark.usefixtures("quick_search")
+
 LENGTHS = (LengthShare(length=10, percent=70.0), LengthShare(length=40, percent=30.0))
 
 

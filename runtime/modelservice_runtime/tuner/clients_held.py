@@ -54,6 +54,11 @@ def has_failed(judged: Verdict, question: Question) -> bool:
 
 
 def is_proven(seen: Sequence[Trial], clients: int, question: Question) -> bool:
-    """Whether so many keep it, by enough requests."""
+    """Whether so many keep it: the interval decides, or as many requests as ever decide.
+
+    Where none is late a few hundred are enough.
+    """
     own = verdict([trial for trial in seen if trial.clients == clients])
+    if own.keeps(question.goal.violations):
+        return True
     return own.requests >= ENOUGH_REQUESTS and not has_failed(own, question)
