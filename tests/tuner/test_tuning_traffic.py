@@ -22,7 +22,6 @@ from tuning_values import setting
 
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, TRACE, RowsShare
 from modelservice_runtime.tuner.answered import answered_shares
-from modelservice_runtime.tuner.clients_held import is_proven
 from modelservice_runtime.tuner.knobs import Place, decide, knobs
 from modelservice_runtime.tuner.outcome import Tuned
 from modelservice_runtime.tuner.question import Question
@@ -30,7 +29,7 @@ from modelservice_runtime.tuner.report import document as doc
 from modelservice_runtime.tuner.reporting import report_of
 from modelservice_runtime.tuner.settings import Option, Setting
 from modelservice_runtime.tuner.simulation.arrivals import parse_trace
-from modelservice_runtime.tuner.trials import ENOUGH_REQUESTS
+from modelservice_runtime.tuner.trials import ENOUGH_REQUESTS, verdict
 
 pytestmark = pytest.mark.usefixtures("quick_search")
 
@@ -62,7 +61,7 @@ def test_clients_that_wait_are_tuned_for_with_as_many_in_flight(
     assert found.notes == ()
     assert {trial.clients for trial in found.trials} == {16}
     own = [trial for trial in found.trials if trial.setting == found.chosen.setting]
-    assert is_proven(own, 16, found.question)
+    assert verdict(own).high <= 0.01
     truth = true_candidate(fake, found.chosen.setting, found.question)
     assert found.capacity.rows_per_second == pytest.approx(truth.rows_per_second, rel=0.1)
     assert truth.rows_per_second >= 0.95 * truly_best(fake, found)
@@ -77,7 +76,7 @@ def test_a_slow_model_s_settings_are_compared_by_few_requests_which_prove_what_n
     assert found.met
     own = [trial for trial in found.trials if trial.setting == found.chosen.setting]
     assert {trial.violations for trial in own} == {0.0}
-    assert is_proven(own, 8, found.question)
+    assert verdict(own).high <= 0.01
     assert len(tried(found)) > 1
     assert max(trial.measurement.requests for trial in found.trials) < ENOUGH_REQUESTS / 4
 
@@ -93,8 +92,8 @@ def test_more_clients_than_can_be_answered_in_time_get_what_the_most_that_can_do
     assert found.capacity.clients == pytest.approx(truth.clients, rel=0.15)
     assert found.capacity.rows_per_second == pytest.approx(truth.rows_per_second, rel=0.1)
     assert found.capacity.latency_ms <= GOAL_MS
-    own = [trial for trial in found.trials if trial.setting == found.chosen.setting]
-    assert is_proven(own, found.capacity.clients, found.question)
+    own = [trial for trial in found.trials if trial.clients == found.capacity.clients]
+    assert verdict(own).high <= 0.01
     by_setting = [[t.clients for t in found.trials if t.setting == s] for s in tried(found)]
     assert {first for first, *_ in by_setting} == {200}
     assert all(later < 200 for _, *more in by_setting for later in more), "where it is to serve"

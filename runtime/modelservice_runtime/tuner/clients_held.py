@@ -19,7 +19,7 @@ def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question
     The more often runs said no, the fewer of them. 0: not even one client keeps it.
     """
     judged = _judged(seen)
-    failed = [many for many, one in judged.items() if has_failed(one, question)]
+    failed = [many for many, one in judged.items() if is_kept(one, question) is False]
     fewest = min(failed, default=None)
     held = most_held(seen, question)
     wanted = max(candidate.clients, held)
@@ -45,20 +45,18 @@ def _judged(seen: Sequence[Trial]) -> dict[int, Verdict]:
     return {n: verdict([trial for trial in seen if trial.clients == n]) for n in counts}
 
 
-def has_failed(judged: Verdict, question: Question) -> bool:
-    """Whether so many clients miss the goal, as far as can be told."""
+def is_kept(judged: Verdict, question: Question) -> bool | None:
+    """Whether so many clients keep the goal; None where that is not decided yet.
+
+    The interval decides, or as many requests as ever decide: where none is late a few hundred do.
+    """
     allowed = question.goal.violations
     if judged.requests >= ENOUGH_REQUESTS:
-        return judged.violations > allowed
-    return judged.keeps(allowed) is False
+        return judged.violations <= allowed
+    return judged.keeps(allowed)
 
 
 def is_proven(seen: Sequence[Trial], clients: int, question: Question) -> bool:
-    """Whether so many keep it: the interval decides, or as many requests as ever decide.
-
-    Where none is late a few hundred are enough.
-    """
+    """Whether it is decided that so many keep it."""
     own = verdict([trial for trial in seen if trial.clients == clients])
-    if own.keeps(question.goal.violations):
-        return True
-    return own.requests >= ENOUGH_REQUESTS and not has_failed(own, question)
+    return is_kept(own, question) is True
