@@ -66,6 +66,19 @@ def test_why_not_more_threads_than_cores_is_told_where_they_seem_to_carry_more()
     )
 
 
+def test_that_runs_decided_is_told_where_what_was_compared_in_them_seemed_to_carry_more() -> None:
+    told = "; runs under load decided"
+    assert told not in named(FOUND)["largest batch"].why
+    other = replace(FOUND.order[2], rows_per_second=1.05 * FOUND.chosen.rows_per_second)
+    seemed = replace(FOUND, order=(FOUND.order[0], other))
+    words = named(seemed)["largest batch"].why
+    assert words.endswith(f"batch 4 {figure(other.rows_per_second)}{told}")
+    alone = replace(seemed, trials=FOUND.trials[:2])
+    assert told not in named(alone)["largest batch"].why, "the other one was not measured"
+    wanted = replace(seemed, question=question(rows_per_second=100.0))
+    assert told not in named(wanted)["largest batch"].why, "the fewest replicas decided"
+
+
 def test_another_variant_is_told_with_what_it_carries() -> None:
     order = (*FOUND.order, candidate(setting(8, variant="b"), 123))
     assert "variant b 123" in named(replace(FOUND, order=order))["variant"].why

@@ -144,12 +144,18 @@ def test_nobody_is_lost_and_the_first_is_never_clearly_worse(
         assert counted(good[0]) >= 0.97 * max(counted(item) for item in good)
 
 
+def leaves_a_core(item: Candidate) -> bool:
+    return ASKED.limits.leaves_a_core(item.setting.option)
+
+
 @given(HOPES, st.sampled_from([0.0, 250.0]))
 def test_finalists_are_few_differ_and_fit(hopes: list[Candidate], wanted: float) -> None:
     asked = question(rows_per_second=wanted)
     order = ranked(hopes, asked)
     chosen = finalists(order, asked)
-    assert len(chosen) <= FINALISTS
+    assert len(chosen) <= FINALISTS + 1
+    spare = [item for item in chosen if leaves_a_core(item)]
+    assert len(chosen) <= FINALISTS or spare == [chosen[-1]]
     places = [(item.setting.option, item.setting.max_batch_size) for item in chosen]
     assert len(set(places)) == len(places)
     assert all(item.rows_per_second > 0 and not item.misfit for item in chosen)
@@ -160,6 +166,19 @@ def test_finalists_are_few_differ_and_fit(hopes: list[Candidate], wanted: float)
 def test_what_is_far_behind_is_no_finalist() -> None:
     order = ranked([candidate(setting(4), 100), candidate(setting(8), 60)], ASKED)
     assert [item.setting for item in finalists(order, ASKED)] == [setting(4)]
+
+
+def test_where_all_of_the_best_use_every_core_the_best_that_leaves_one_goes_along() -> None:
+    """What the server takes of the cores for each request is not in the curves."""
+    busy = [candidate(setting(4, 2), 100), candidate(setting(8, 2), 95)]
+    spare, poorer = candidate(setting(4, 1), 70), candidate(setting(8, 1), 65)
+    assert finalists(ranked([*busy, spare, poorer], ASKED), ASKED) == (*busy, spare)
+    far = candidate(setting(4, 1), 55)
+    assert finalists(ranked([*busy, far], ASKED), ASKED) == (*busy,), "it would need a wonder"
+    gpu = replace(ASKED, limits=replace(ASKED.limits, gpu=True))
+    assert finalists(ranked([*busy, spare], gpu), gpu) == (*busy,), "its cores are free anyway"
+    near = candidate(setting(2, 1), 90)
+    assert finalists(ranked([*busy, near, spare], ASKED), ASKED) == (*busy, near)
 
 
 OPTIONS = {

@@ -41,6 +41,13 @@ def test_the_fastest_within_the_goal_are_measured_again() -> None:
     assert search.promising(readings, 1.0, 2) == (1,), "nothing is within: the least"
 
 
+def test_what_a_short_window_does_not_tell_from_the_goal_is_measured_again() -> None:
+    readings = [reading(1, 10, 5), reading(4, 30, 9), reading(8, 40, 15), reading(12, 50, 20.4)]
+    assert search.promising([*readings, reading(16, 60, 25.1)], GOAL, 3) == (4, 8, 12)
+    assert search.promising(readings, GOAL, 2) == (8, 12)
+    assert search.promising(readings, GOAL, 1) == (8,), "one alone has to be within"
+
+
 def test_a_score_is_that_of_the_best_concurrency_within_the_goal() -> None:
     readings = [reading(4, 30, 9), reading(4, 32, 30), reading(4, 31, 8)]
     score = Score.of([*readings, reading(8, 50, 50), reading(8, 50, 21)], GOAL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelservice_runtime.contract.model_config import TENSORRT_BACKEND, warmup_sizes
@@ -10,7 +10,7 @@ from modelservice_runtime.contract.model_config import TENSORRT_BACKEND, warmup_
 from .figures import figure
 from .memory_plan import MIB
 from .outcome import Tuned
-from .search import OVERSUBSCRIBED_SHARE, Candidate, batching_of
+from .search import NOISE_SHARE, OVERSUBSCRIBED_SHARE, Candidate, batching_of
 from .settings import Setting
 from .simulation.capacity import longest_wait
 
@@ -103,44 +103,42 @@ def knobs(tuned: Tuned, decided: Decided, place: Place) -> tuple[Knob, ...]:
 
 
 def _searched(tuned: Tuned) -> tuple[Knob, ...]:
-    setting, order = tuned.chosen.setting, tuned.order
+    setting = tuned.chosen.setting
     option = setting.option
     return (
         Knob(
             name="variant",
             value=option.variant,
-            why=_beside(order, setting, lambda other: other.option.variant, "variant"),
+            why=_beside(tuned, lambda other: other.option.variant, "variant"),
         ),
         Knob(
             name="instances",
             value=str(option.instances),
-            why=_beside(order, setting, lambda other: str(other.option.instances), "instances")
+            why=_beside(tuned, lambda other: str(other.option.instances), "instances")
             + _beyond_cores(tuned),
         ),
         Knob(
             name="threads",
             value=str(option.threads),
-            why=_beside(order, setting, lambda other: str(other.option.threads), "threads"),
+            why=_beside(tuned, lambda other: str(other.option.threads), "threads"),
         ),
         Knob(
             name="largest batch",
             value=str(setting.max_batch_size),
-            why=_beside(order, setting, lambda other: str(other.max_batch_size), "batch"),
+            why=_beside(tuned, lambda other: str(other.max_batch_size), "batch"),
         ),
         Knob(
             name="queue delay",
             value=f"{setting.queue_delay_microseconds} µs",
-            why=_delay(order, setting),
+            why=_delay(tuned.order, setting),
         ),
     )
 
 
-def _beside(
-    order: Sequence[Candidate], setting: Setting, of: Callable[[Setting], str], name: str
-) -> str:
-    own = of(setting)
+def _beside(tuned: Tuned, of: Callable[[Setting], str], name: str) -> str:
+    own = of(tuned.chosen.setting)
     best: dict[str, float] = {}
-    for item in order:
+    for item in tuned.order:
         value = of(item.setting)
         if not item.misfit:
             best[value] = max(best.get(value, 0.0), item.rows_per_second)
@@ -148,10 +146,11 @@ def _beside(
     if not others:
         return f"no other {name} could be measured" if name == "variant" else "nothing else fits"
     second = max(others, key=lambda value: others[value])
-    return (
-        f"carries {figure(best.get(own, 0.0))} rows/s simulated,"
-        f" {name} {second} {figure(others[second])}"
-    )
+    carries, other = best.get(own, 0.0), others[second]
+    words = f"carries {figure(carries)} rows/s simulated, {name} {second} {figure(other)}"
+    seems_less = carries < (1 - NOISE_SHARE) * other and not tuned.question.traffic.rows_per_second
+    compared = {own, second} <= {of(trial.setting) for trial in tuned.trials}
+    return f"{words}; runs under load decided" if seems_less and compared else words
 
 
 def _beyond_cores(tuned: Tuned) -> str:

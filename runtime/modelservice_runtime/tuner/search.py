@@ -34,6 +34,8 @@ LIGHT_LOADS = (0.02, 0.05, 0.1, 0.2)
 #: What is measured: so many, of those within this share of the best.
 FINALISTS = 3
 NEAR_SHARE = 0.15
+#: One more of those within this share that leave a core to the server, where none of them does.
+SPARE_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +213,11 @@ def _size(item: Candidate) -> tuple[float, ...]:
 
 
 def finalists(order: Sequence[Candidate], question: Question) -> tuple[Candidate, ...]:
-    """What to measure: the best ones, of each option and batch size only one."""
+    """What to measure: the best ones, of each option and batch size only one.
+
+    What the server itself takes of the cores for each request is not in the curves: where all of
+    the best use every core, the best that leaves one goes along.
+    """
     hopes = [item for item in order if item.rows_per_second > 0 and not item.misfit]
     if not hopes:
         return ()
@@ -226,4 +232,16 @@ def finalists(order: Sequence[Candidate], question: Question) -> tuple[Candidate
         if place not in seen and (near or enough):
             seen.add(place)
             chosen.append(item)
-    return tuple(chosen[:FINALISTS])
+    chosen = chosen[:FINALISTS]
+    return (*chosen, *_with_a_spare_core(hopes, chosen, question))
+
+
+def _with_a_spare_core(
+    hopes: Sequence[Candidate], chosen: Sequence[Candidate], question: Question
+) -> tuple[Candidate, ...]:
+    """The best that leaves a core to the server; nothing where one of ``chosen`` does."""
+    spare = [item for item in hopes if question.limits.leaves_a_core(item.setting.option)]
+    least = (1 - SPARE_SHARE) * hopes[0].rows_per_second
+    if not spare or spare[0].rows_per_second < least or set(map(id, spare)) & set(map(id, chosen)):
+        return ()
+    return (spare[0],)

@@ -74,6 +74,10 @@ class Limits:
         """Whether its threads are more than the cores; those of a model on a GPU do not count."""
         return not self.gpu and option.instances * option.threads > self.cpu
 
+    def leaves_a_core(self, option: Option) -> bool:
+        """Whether the server has a core for itself; beside a model on a GPU it has them all."""
+        return not self.gpu and option.instances * option.threads <= self.cpu - 1
+
 
 def batch_sizes(maximum: int, least: int = 1) -> tuple[int, ...]:
     """1, 2, 3, 4, 6, 8, 12 … and the maximum itself, from ``least`` on."""
