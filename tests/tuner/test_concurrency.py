@@ -16,11 +16,19 @@ from modelservice_runtime.contract.profile import LOAD_STEPS
 from modelservice_runtime.contract.traffic import CLOSED_LOOP, SINGLE_ROWS, RowsShare
 from modelservice_runtime.tuner import runs
 from modelservice_runtime.tuner.calibration import Seen, fitted
-from modelservice_runtime.tuner.clients_held import is_proven, most_held, next_clients
+from modelservice_runtime.tuner.clients_held import (
+    Shown,
+    is_decided,
+    is_proven,
+    most_held,
+    next_clients,
+    shown,
+    still_open,
+)
 from modelservice_runtime.tuner.finding_clients import missed_words
 from modelservice_runtime.tuner.in_flight import steady
 from modelservice_runtime.tuner.parsing import Measurement
-from modelservice_runtime.tuner.search import batching_of, ranked
+from modelservice_runtime.tuner.search import Candidate, batching_of, ranked
 from modelservice_runtime.tuner.simulation.arrivals import Source
 from modelservice_runtime.tuner.simulation.capacity import Goal
 from modelservice_runtime.tuner.simulation.concurrency import answered_share, most_clients
@@ -258,6 +266,92 @@ def test_runs_with_as_many_clients_count_together() -> None:
     assert most_held([kept(16, 0.015), kept(16, 0.0)], ASKED) == 16
     assert most_held([kept(16, 0.03), kept(16, 0.0), kept(12, 0.0)], ASKED) == 12
     assert most_held([], ASKED) == 0
+
+
+def told(held: int, held_rows: float, missed: float, missed_rows: float) -> Shown:
+    return Shown(held=held, held_rows=held_rows, missed=missed, missed_rows=missed_rows)
+
+
+NOTHING = told(0, 0.0, math.inf, math.inf)
+
+
+def test_what_runs_have_shown_lies_between_what_held_and_what_missed() -> None:
+    runs_of = {n: kept(n, late) for n, late in ((8, 0.0), (10, 0.004), (14, 0.03), (16, 0.2))}
+    seen = shown(list(runs_of.values()), ASKED)
+    rows = {n: one.rows_per_second for n, one in runs_of.items()}
+    assert seen == told(10, rows[10], 14, max(rows[10], rows[14]))
+    assert shown([], ASKED) == NOTHING
+    undecided = shown([kept(12, 0.015, 200)], ASKED)
+    assert (undecided.held, undecided.missed) == (0, math.inf)
+    # A moment in which the machine did something else: fewer missed it than held.
+    contradicted = shown([kept(8, 0.2), kept(12, 0.0)], ASKED)
+    assert (contradicted.held, contradicted.missed) == (12, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("clients", "rows", "found"),
+    [
+        (12, 450.0, (12, 450.0)),
+        (12, 900.0, (12, 500.0)),  # those that missed it got no more
+        (16, 900.0, (13, 500.0)),
+        (9, 380.0, (9, 400.0)),
+        (8, 700.0, (8, 400.0)),  # it says no more than what held: that was measured
+        (5, 300.0, (8, 400.0)),
+    ],
+)
+def test_the_model_s_word_is_kept_within_what_runs_have_shown(
+    clients: int, rows: float, found: tuple[int, float]
+) -> None:
+    word = told(8, 400.0, 14, 500.0).within(candidate(setting(8), rows, clients=clients))
+    assert (word.clients, word.rows_per_second) == found
+    free = NOTHING.within(candidate(setting(8), rows, clients=clients))
+    assert (free.clients, free.rows_per_second) == (clients, rows)
+
+
+def test_what_cannot_be_the_best_any_more_is_out() -> None:
+    best = candidate(setting(8), 420.0)
+    behind = candidate(setting(4), 350.0)  # by the model
+    bounded = candidate(setting(2), 390.0)  # with the clients that missed it
+    hoped, unknown = candidate(setting(8, 2), 450.0), candidate(setting(4, 2), 380.0)
+    hopes = [
+        (best, told(8, 400.0, 12, 450.0)),
+        (behind, told(6, 330.0, 16, 900.0)),
+        (bounded, told(6, 330.0, 12, 390.0)),
+        (hoped, told(0, 0.0, 16, 900.0)),
+        (unknown, NOTHING),
+    ]
+    assert still_open(hopes) == [best, hoped, unknown]
+    early = [(hope, replace(known, held=0, held_rows=0.0)) for hope, known in hopes]
+    assert len(still_open(early)) == len(hopes), "nothing held yet"
+
+
+def test_it_is_decided_once_no_other_can_carry_clearly_more_than_what_held() -> None:
+    best = candidate(setting(8), 480.0), told(8, 400.0, 12, 480.0)
+    equal = candidate(setting(4), 411.0), NOTHING
+    assert is_decided([equal, best])
+    assert not is_decided([best, (replace(equal[0], rows_per_second=413.0), NOTHING)])
+    assert not is_decided([(best[0], NOTHING), equal]), "nothing held yet"
+    assert is_decided([(best[0], NOTHING)]), "it is the only one"
+
+
+HOPED = st.builds(
+    lambda rows, held, more, clients: (
+        told(held, 10.0 * held, held + 4, 10.0 * held + more).within(
+            candidate(setting(8), rows, clients=clients)
+        ),
+        told(held, 10.0 * held, held + 4, 10.0 * held + more),
+    ),
+    st.floats(1, 500),
+    st.integers(0, 32),
+    st.floats(0, 300),
+    st.integers(1, 40),
+)
+
+
+@given(st.lists(HOPED, min_size=1, max_size=5))
+def test_what_held_most_is_always_in_question(hopes: list[tuple[Candidate, Shown]]) -> None:
+    best = max(hopes, key=lambda pair: pair[1].held_rows)
+    assert any(hope is best[0] for hope in still_open(hopes))
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,79 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 
 from .question import Question
-from .search import Candidate
+from .search import NOISE_SHARE, Candidate
 from .trials import ENOUGH_REQUESTS, LOWER_SHARE, Trial, Verdict, verdict
 
 #: Where the goal is missed with all of them, fewer than so many times as many as kept it are not
 #: worth a run of their own: it is proven with those that did.
 WORTH_MORE = 1.1
+#: After a round, what carries less than this of the best is out.
+CLEARLY_BEHIND = 0.90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What runs of one setting have shown.
+
+    ``held``: the most clients that kept the goal, and the rows a second that they got; 0: none did.
+    ``missed``: the fewest beyond them of which it is decided that they miss it, and what they got,
+    which fewer of them do not get; infinity: none did.
+    """
+
+    held: int
+    held_rows: float
+    missed: float
+    missed_rows: float
+
+    def within(self, candidate: Candidate) -> Candidate:
+        """The model's word, but no less than what held and no more than what missed the goal."""
+        clients = int(min(candidate.clients, self.missed - 1))
+        if clients <= self.held:
+            return replace(candidate, clients=self.held, rows_per_second=self.held_rows)
+        rows = min(candidate.rows_per_second, self.missed_rows)
+        return replace(candidate, clients=clients, rows_per_second=max(self.held_rows, rows))
+
+
+def shown(seen: Sequence[Trial], question: Question) -> Shown:
+    """By all runs with as many clients together."""
+    held = most_held(seen, question)
+    rows = _rows(seen, held) if held else 0.0
+    judged = _judged(seen)
+    failed = [n for n, one in judged.items() if n > held and is_kept(one, question) is False]
+    missed = min(failed, default=0)
+    return Shown(
+        held=held,
+        held_rows=rows,
+        missed=missed or math.inf,
+        missed_rows=max(rows, _rows(seen, missed)) if missed else math.inf,
+    )
+
+
+def still_open(hopes: Sequence[tuple[Candidate, Shown]]) -> list[Candidate]:
+    """Those that may be the best yet: what missed the goal got more than what held elsewhere."""
+    best = max((known.held_rows for _, known in hopes), default=0.0)
+    return [
+        hope
+        for hope, known in hopes
+        if known.missed_rows >= best and hope.rows_per_second >= CLEARLY_BEHIND * best
+    ]
+
+
+def is_decided(hopes: Sequence[tuple[Candidate, Shown]]) -> bool:
+    """Whether one held, and no other carries clearly more."""
+    best = max(hopes, key=lambda pair: pair[1].held_rows)
+    most = (1 + NOISE_SHARE) * best[1].held_rows
+    return all(pair is best or pair[0].rows_per_second <= most for pair in hopes)
+
+
+def _rows(seen: Sequence[Trial], clients: int) -> float:
+    return median(trial.rows_per_second for trial in seen if trial.clients == clients)
 
 
 def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question) -> int:

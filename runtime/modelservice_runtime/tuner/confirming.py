@@ -14,7 +14,7 @@ from statistics import median
 
 from .bench import Bench
 from .calibration import SPEED_TOLERANCE, Fit, fitted
-from .clients_held import next_clients
+from .clients_held import CLEARLY_BEHIND, Shown, is_decided, next_clients, shown, still_open
 from .deadline import Deadline
 from .further import further
 from .loading import Loading
@@ -30,8 +30,6 @@ LEAST_ROUNDS, MOST_ROUNDS = 2, 4
 BELOW_SHARE = 0.95
 #: Two speeds of a noisy machine differ by as many times its noise, and mean nothing.
 NOISES = 2.0
-#: After a round, what carries less than this of the best is out.
-CLEARLY_BEHIND = 0.90
 #: Each round sends other random times.
 _SEED_STEP = 101
 
@@ -79,24 +77,35 @@ class Confirming:
             best = order[0].rows_per_second if order else 0.0
             if best <= 0:
                 break  # so slow was none before: their order stays what it was
-            hopes = [hope for hope in order if hope.rows_per_second >= CLEARLY_BEHIND * best]
+            hopes = self._in_question(order, best)
         return hopes
+
+    def _in_question(self, order: Sequence[Candidate], best: float) -> list[Candidate]:
+        """Those of which it is not clear that another one carries more."""
+        if self.question.clients:
+            return still_open(self._shown(order))
+        return [hope for hope in order if hope.rows_per_second >= CLEARLY_BEHIND * best]
+
+    def _shown(self, hopes: Sequence[Candidate]) -> list[tuple[Candidate, Shown]]:
+        """Of a closed loop, each with what its runs have shown."""
+        runs = [valid(self.trials_of(hope.setting)) for hope in hopes]
+        known = [shown(seen, self.question) for seen in runs]
+        return list(zip(hopes, known, strict=True))
 
     def _decided(self, hopes: Sequence[Candidate], rounds: int) -> bool:
         """Whether another round would change nothing."""
         if not hopes or rounds < LEAST_ROUNDS:
             return not hopes
+        if self.question.clients:
+            return is_decided(self._shown(hopes))
         carried = [hope.rows_per_second for hope in hopes]
         if min(carried) >= (1 - NOISE_SHARE) * max(carried):
             return True  # as good as each other: what the best carries is proven later
         return all(self._is_known(hope.setting) for hope in hopes)
 
     def _is_known(self, setting: Setting) -> bool:
-        """Whether its runs tell what it carries; a closed loop's do by how fast they were."""
-        seen = valid(self.trials_of(setting))
-        if self.question.clients:
-            return len(seen) >= LEAST_ROUNDS
-        return verdict(seen).requests >= ENOUGH_REQUESTS
+        """Whether its runs tell what it carries."""
+        return verdict(valid(self.trials_of(setting))).requests >= ENOUGH_REQUESTS
 
     def trials_of(self, setting: Setting) -> list[Trial]:
         """Its runs, in order."""
@@ -164,15 +173,19 @@ class Confirming:
         return trial
 
     def corrected(self, candidate: Candidate) -> Candidate:
-        """The candidate as the model has it once its valid runs have put it right."""
-        seen = [trial.seen() for trial in valid(self.trials_of(candidate.setting))]
-        if not seen:
+        """The candidate as the model has it once its valid runs have put it right.
+
+        Of a closed loop no less than what held, and no more than what missed the goal.
+        """
+        runs = valid(self.trials_of(candidate.setting))
+        if not runs:
             return candidate
-        base = self._base(candidate)
+        base, seen = self._base(candidate), [trial.seen() for trial in runs]
         fit = fitted(base.service, seen, self.question.objective.percentile, self.noise)
         self.fits[candidate.setting] = fit
         self.first_fits.setdefault(candidate.setting, fit)
-        return simulate(candidate.setting, fit.service, self.question, self.memory)
+        right = simulate(candidate.setting, fit.service, self.question, self.memory)
+        return shown(runs, self.question).within(right) if self.question.clients else right
 
     def _base(self, candidate: Candidate) -> Candidate:
         """As it was before any correction: corrections do not add up."""
