@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from .question import Question
-from .search import NOISE_SHARE, Candidate
+from .search import CLEARLY_BEHIND, NOISE_SHARE, Candidate
 from .trials import ENOUGH_REQUESTS, LOWER_SHARE, Trial, Verdict, verdict
 
 #: Where the goal is missed with all of them, fewer than so many times as many as kept it are not
 #: worth a run of their own: it is proven with those that did.
 WORTH_MORE = 1.1
-#: After a round, what carries less than this of the best is out.
-CLEARLY_BEHIND = 0.90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,21 @@ from statistics import median
 
 from .bench import Bench
 from .calibration import SPEED_TOLERANCE, Fit, fitted
-from .clients_held import CLEARLY_BEHIND, Shown, is_decided, next_clients, shown, still_open
+from .clients_held import Shown, is_decided, next_clients, shown, still_open
 from .deadline import Deadline
 from .further import further
 from .loading import Loading
 from .progress import say
 from .question import Question
-from .search import NOISE_SHARE, Candidate, Memory, finalists, ranked, simulate
+from .search import (
+    CLEARLY_BEHIND,
+    NOISE_SHARE,
+    Candidate,
+    Memory,
+    finalists,
+    ranked,
+    simulate,
+)
 from .settings import Setting
 from .trials import ENOUGH_REQUESTS, Trial, clients_to_send, most_sent, valid, verdict
 

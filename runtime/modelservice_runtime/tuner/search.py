@@ -36,6 +36,8 @@ FINALISTS = 3
 NEAR_SHARE = 0.15
 #: One more of those within this share that leave a core to the server, where none of them does.
 SPARE_SHARE = 0.4
+#: After a round of measurements, what carries less than this of the best is out.
+CLEARLY_BEHIND = 0.90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
