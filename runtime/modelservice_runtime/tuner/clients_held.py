@@ -43,15 +43,12 @@ def shown(seen: Sequence[Trial], question: Question) -> Shown:
     """By all runs with as many clients together."""
     held = most_held(seen, question)
     rows = _rows(seen, held) if held else 0.0
-    judged = _judged(seen)
-    failed = [n for n, one in judged.items() if n > held and is_kept(one, question) is False]
-    missed = min(failed, default=0)
-    return Shown(
-        held=held,
-        held_rows=rows,
-        missed=missed or math.inf,
-        missed_rows=max(rows, _rows(seen, missed)) if missed else math.inf,
-    )
+    beyond = [many for many in _failed(seen, question) if many > held]
+    if not beyond:
+        return Shown(held=held, held_rows=rows, missed=math.inf, missed_rows=math.inf)
+    missed = min(beyond)
+    most = max(rows, _rows(seen, missed))
+    return Shown(held=held, held_rows=rows, missed=missed, missed_rows=most)
 
 
 def still_open(hopes: Sequence[tuple[Candidate, Shown]]) -> list[Candidate]:
@@ -80,8 +77,7 @@ def next_clients(candidate: Candidate, seen: Sequence[Trial], question: Question
 
     The more often runs said no, the fewer of them. 0: not even one client keeps it.
     """
-    judged = _judged(seen)
-    failed = [many for many, one in judged.items() if is_kept(one, question) is False]
+    failed = _failed(seen, question)
     fewest = min(failed, default=None)
     held = most_held(seen, question)
     wanted = max(candidate.clients, held)
@@ -99,6 +95,11 @@ def most_held(seen: Sequence[Trial], question: Question) -> int:
     allowed = question.goal.violations
     held = [many for many, one in _judged(seen).items() if one.violations <= allowed]
     return max(held, default=0)
+
+
+def _failed(seen: Sequence[Trial], question: Question) -> list[int]:
+    """With how many clients it is decided that the goal is missed."""
+    return [many for many, one in _judged(seen).items() if is_kept(one, question) is False]
 
 
 def _judged(seen: Sequence[Trial]) -> dict[int, Verdict]:

@@ -242,8 +242,9 @@ def _with_a_spare_core(
     hopes: Sequence[Candidate], chosen: Sequence[Candidate], question: Question
 ) -> tuple[Candidate, ...]:
     """The best that leaves a core to the server; nothing where one of ``chosen`` does."""
-    spare = [item for item in hopes if question.limits.leaves_a_core(item.setting.option)]
-    least = (1 - SPARE_SHARE) * hopes[0].rows_per_second
-    if not spare or spare[0].rows_per_second < least or set(map(id, spare)) & set(map(id, chosen)):
+    leaves_a_core = question.limits.leaves_a_core
+    if any(leaves_a_core(item.setting.option) for item in chosen):
         return ()
-    return (spare[0],)
+    least = (1 - SPARE_SHARE) * hopes[0].rows_per_second
+    spare = next((item for item in hopes if leaves_a_core(item.setting.option)), None)
+    return (spare,) if spare is not None and spare.rows_per_second >= least else ()

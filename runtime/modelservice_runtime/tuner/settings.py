@@ -75,7 +75,7 @@ class Limits:
         return not self.gpu and option.instances * option.threads > self.cpu
 
     def leaves_a_core(self, option: Option) -> bool:
-        """Whether the server has a core for itself; beside a model on a GPU it has them all."""
+        """Whether its threads spare one for the server; never told of a model on a GPU."""
         return not self.gpu and option.instances * option.threads <= self.cpu - 1
 
 
